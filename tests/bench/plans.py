@@ -61,6 +61,9 @@ from webapp.domain.queries import (
     ledger as ledger_queries,
 )
 from webapp.domain.queries import (
+    liked as liked_queries,
+)
+from webapp.domain.queries import (
     moderation as moderation_queries,
 )
 from webapp.domain.queries import (
@@ -212,7 +215,10 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
             for kind, tag in tags.items()
         },
         "styles recent, one artist": styles(artist_id=POPULAR_STYLE),
-        "styles recent, another licence": styles(license_type="personal"),
+        **{
+            f"styles {sort}, another licence": styles(sort=sort, license_type="personal")
+            for sort in sorts
+        },
         "styles recent, following": styles(following=True),
         "artist's own styles": lambda session, page: style_queries.own(
             session, storage, artist_id=POPULAR_STYLE, page=page
@@ -238,6 +244,9 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         "ledger of a quiet person": ledger_of(size.quiet),
         "notifications": told(unread_only=False),
         "notifications, unread": told(unread_only=True),
+        "pictures one likes": lambda session, page: liked_queries.pictures(
+            session, storage, user_id=whale, page=page
+        ),
         "comments": lambda session, page: comment_queries.of_image(
             session,
             storage,

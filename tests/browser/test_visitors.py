@@ -6,6 +6,8 @@ import secrets
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.visitor import DESK, PHONE
+
 # The first test waits for the whole stack and its world.
 pytestmark = pytest.mark.timeout(600)
 
@@ -31,3 +33,51 @@ def test_somebody_signs_up_looks_around_and_opens_an_image(visitor, inhabited):
     page.locator('a[href^="/l/"]').click()
     expect(visitor.heading("Certificate")).to_be_visible()
     expect(page.get_by_text(visitor.words("Valid"), exact=True).first).to_be_visible()
+
+
+def chosen_words(page):
+    """The words in the first field of an order, without the signs that remove them."""
+    chips = page.locator("#order .tags-input").first.locator(".chip")
+    return [text.removesuffix("×") for text in chips.all_text_contents()]
+
+
+@pytest.mark.parametrize("size,language", [(PHONE, "ko"), (DESK, "en")])
+def test_a_picture_leads_to_an_order_like_it_which_is_kept_over_the_sign_in(visitor, places):
+    page, style = visitor.page, f"/styles/{places['style']}"
+    visitor.open(f"/g/{places['image']}")
+    tags = page.locator(".picture-details dd.chips a").all_text_contents()
+    visitor.button("Make one like this").click()
+    expect(page).to_have_url(re.compile(rf"{style}\?like={places['image']}#generate$"))
+    expect(page.locator("#generate-title")).to_be_in_viewport()
+    assert chosen_words(page) == tags
+    expect(page.locator("#seed")).to_have_value("")
+    expect(page.locator("#description")).to_have_value("")
+
+    page.locator(".tags-input input").first.fill("dragon")
+    page.locator("#sign-in").click()
+    visitor.button("Continue with Google").click()
+    page.get_by_label("E-mail").fill(f"{secrets.token_hex(4)}@example.com")
+    page.get_by_label("Name").fill(f"Sora Lim {secrets.token_hex(2)}")
+    page.get_by_role("button", name="Continue as this person").click()
+    expect(page).to_have_url(re.compile(rf"{style}#generate$"))
+    expect(page.locator("#buy")).to_be_enabled()
+    assert chosen_words(page) == [*tags, "dragon"]
+
+
+@pytest.mark.parametrize("size,language", [(PHONE, "ko"), (DESK, "en")])
+def test_samples_and_pictures_of_a_style_lend_their_words(visitor, places):
+    page = visitor.page
+    visitor.open(f"/styles/{places['style']}")
+    sample = page.locator("a.sample-words").first
+    words = sample.locator("[lang=en]").text_content()
+    sample.click()
+    expect(page).to_have_url(re.compile(rf"/styles/{places['style']}$"))  # filled in place
+    assert ", ".join(chosen_words(page)) == words
+
+    # Another order of the pictures leaves the form as it is.
+    page.locator("#pictures-popular").click()
+    expect(page.locator("#pictures-popular")).to_have_attribute("aria-current", "true")
+    assert ", ".join(chosen_words(page)) == words
+    page.locator("#pictures a.like-this").first.click()
+    expect(page).to_have_url(re.compile(r"\?like=\d+#generate$"))
+    expect(page.locator("#order .tags-input .chip").first).to_be_visible()

@@ -343,6 +343,21 @@ def test_asking_for_a_private_word_is_answered_as_for_a_word_that_nobody_used(ap
     assert {preview(stranger, world.style, SECRETS[kind]) for kind in TAGS} == {expected}
 
 
+def test_an_order_like_a_picture_that_one_may_not_see_is_like_one_of_no_picture(world, stranger):
+    def form(generation_id):
+        path = f"/styles/{world.style.id}?like={generation_id}"
+        answer = walker.opened(stranger, path, "browser")
+        assert answer.status == HTTPStatus.OK
+        own_id = re.compile(rb"like(=|%%3D)%d\b" % generation_id)
+        return FRESH.sub(b"", own_id.sub(b"", answer.body))
+
+    nothing = form(NOBODYS_ID)
+    ids = set(world.session.scalars(select(Generation.id))) - {world.shown.id}
+    assert len(ids) > len(TAGS)
+    assert [each for each in ids if form(each) != nothing] == []
+    assert form(world.shown.id) != nothing
+
+
 def preview(client, style, word):
     """What an order with a word would be, without the word itself."""
     body = {"style_id": style.id, "prompt_tags": ["boat", word]}

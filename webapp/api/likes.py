@@ -1,16 +1,30 @@
-"""/generations/:id/like (also /images/:id/like, which takes turns)."""
+"""/generations/:id/like (also /images/:id/like, which takes turns), and what one likes."""
 
 from flask import Blueprint, Response
 
 from webapp.domain.errors import DuplicateLike, GenerationNotFound
+from webapp.domain.queries import liked
 from webapp.domain.services import likes
-from webapp.extensions import db
-from webapp.http import envelope
+from webapp.extensions import db, storage
+from webapp.http import bodies, envelope
 from webapp.http.access import signed_in, user
 from webapp.http.operations import operation
+from webapp.schemas.fields import Listed, PageQuery
+from webapp.schemas.generations import FeedCard
 from webapp.schemas.likes import Liked, LikeToggled
 
 blueprint = Blueprint("likes", __name__)
+FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
+
+
+@blueprint.get("/generations/liked")
+@blueprint.get("/images/liked")
+@signed_in
+@operation(gives=Listed[FeedCard], links=FIRST)
+def list_liked(query: PageQuery) -> Response:
+    """List the pictures that one likes, the newest like first."""
+    page = liked.pictures(db.session(), storage(), user_id=user().id, page=bodies.page(query))
+    return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
 @blueprint.post("/generations/<id:generation_id>/like")

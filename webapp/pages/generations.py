@@ -12,7 +12,7 @@ from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.queries import comments as comment_queries
 from webapp.domain.queries import generations as generation_queries
 from webapp.domain.queries.comments import CommentView
-from webapp.domain.queries.generation_views import GenerationView, OwnGenerationView
+from webapp.domain.queries.generation_views import FINAL, GenerationView, OwnGenerationView
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import generations, offers
 from webapp.extensions import db, storage
@@ -105,14 +105,16 @@ def _render(name: str, image: GenerationView, **values: Any) -> str:
         image=image,
         generation_id=image.id,
         is_owner=viewer().user_id == image.user.id,
-        can_order=_has_only_preview(image) and offers.can_be_ordered(db.session(), image.style.id),
+        can_order=_is_example(image) and offers.can_be_ordered(db.session(), image.style.id),
         viewer=viewer(),
         **values,
     )
 
 
-def _has_only_preview(image: GenerationView) -> bool:
-    return image.status == GenerationStatus.COMPLETED and not image.result_url
+def _is_example(image: GenerationView) -> bool:
+    """Return whether this viewer may begin an order with the words of this ended picture."""
+    is_visible = image.is_public or viewer().user_id == image.user.id
+    return is_visible and image.status in FINAL and not _is_try_out(image)
 
 
 def _is_try_out(image: GenerationView) -> bool:

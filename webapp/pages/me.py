@@ -13,14 +13,18 @@ from webapp.domain.queries import (
     generations as generation_queries,
 )
 from webapp.domain.queries import (
+    liked as liked_queries,
+)
+from webapp.domain.queries import (
     styles as style_queries,
 )
 from webapp.domain.queries import (
     users as user_queries,
 )
+from webapp.domain.queries.feed import FeedCard
 from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
-from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import OwnStyleCard
 from webapp.domain.services import accounts, generations, leaving
 from webapp.extensions import can_sign, db, storage
@@ -35,6 +39,8 @@ from webapp.schemas.fields import PageQuery
 blueprint = Blueprint("me", __name__, url_prefix="/me")
 MOST_WATCHED = 24
 STYLES_SHOWN = 12
+# A tab that is no state: pictures of others too.
+LIKED = "liked"
 STATES = {
     "all": OwnFilter(),
     "public": OwnFilter(is_public=True),
@@ -48,18 +54,13 @@ Answer = str | AnyResponse | tuple[str, int]
 @blueprint.get("")
 @signed_in
 def show() -> str:
-    """Show the user's own pictures in every state; for htmx, only the next ones."""
+    """Show the user's own pictures in every state, or those liked; for htmx, only the next ones."""
     state = request.args.get("state", "all")
-    state = state if state in STATES else "all"
-    page = generation_queries.own(
-        db.session(),
-        storage(),
-        user_id=user().id,
-        filters=STATES[state],
-        page=bodies.page(bodies.query(PageQuery)),
-    )
+    state = state if state in {*STATES, LIKED} else "all"
+    page = _liked() if state == LIKED else _own(state)
     if is_fragment():
-        return render_template("me/works.html", page=page, state=state)
+        name = "liked" if state == LIKED else "works"
+        return render_template(f"me/{name}.html", page=page, state=state)
     person = user_queries.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
     return render_template("me/index.html", page=page, state=state, person=person, styles=_styles())
 
@@ -162,6 +163,21 @@ def leave() -> Answer:
         return _farewell(*problems.by_field(error, "confirm"))
     session.clear()
     return redirect(url_for("pages.accounts.login", left=result.value), 303)
+
+
+def _own(state: str) -> Page[OwnGenerationView]:
+    return generation_queries.own(
+        db.session(),
+        storage(),
+        user_id=user().id,
+        filters=STATES[state],
+        page=bodies.page(bodies.query(PageQuery)),
+    )
+
+
+def _liked() -> Page[FeedCard]:
+    page = bodies.page(bodies.query(PageQuery))
+    return liked_queries.pictures(db.session(), storage(), user_id=user().id, page=page)
 
 
 def _works(ids: tuple[int, ...]) -> list[OwnGenerationView]:

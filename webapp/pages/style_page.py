@@ -1,6 +1,6 @@
 """The page of one style, for its visitors and for its artist, with the errors of its forms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask import render_template, request
 from flask_login import current_user
@@ -8,23 +8,31 @@ from flask_login import current_user
 from webapp.domain.errors import DomainError
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.queries import (
+    feed as feed_queries,
+)
+from webapp.domain.queries import (
     generations as generation_queries,
 )
 from webapp.domain.queries import (
+    picture_words,
+    samples,
     style_detail,
 )
 from webapp.domain.queries import (
     tags as tag_queries,
 )
+from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.style_detail import OwnStyleView, StyleView
+from webapp.domain.queries.tags import Vocabulary
 from webapp.domain.services import follows, offers
 from webapp.extensions import db, storage
-from webapp.http import localize
+from webapp.http import bodies, localize
 from webapp.http.access import user, viewer
 from webapp.pages import links
+from webapp.schemas.generations import FeedQuery
 
 PICTURES_SHOWN = 12
 # Fields of an order that a URL may carry, to return to it.
@@ -38,6 +46,7 @@ ORDER_FIELDS = (
     "seed",
     "style_strength",
 )
+MAX_ID_DIGITS = 18  # a number that fits into the column
 
 
 def render(
@@ -54,11 +63,13 @@ def render(
     if style.training_status == TrainingStatus.COMPLETED:
         values = _sale(style)
     else:
-        values = {"run": style.training_log if isinstance(style, OwnStyleView) else None}
+        values = {
+            "run": style.training_log if isinstance(style, OwnStyleView) else None,
+            "form": request.form or request.args,
+        }
     return render_template(
         "styles/show.html",
         style=style,
-        form=request.form or request.args,
         problem=problem,
         refused=refused,
         unknown_tags=unknown_tags,
@@ -69,16 +80,80 @@ def render(
     )
 
 
+def pictures(style_id: int) -> str:
+    """Return the gallery of a style's page as a fragment; behind a cursor only the next cards."""
+    style = _style(style_id)
+    name = "more_pictures" if "cursor" in request.args else "pictures"
+    can_order = _can_order(style)
+    return render_template(
+        f"styles/{name}.html", style=style, can_order=can_order, **_gallery(style_id)
+    )
+
+
 def _sale(style: StyleView) -> dict[str, object]:
     """Return what the page of a style on sale has besides the style."""
     is_own = viewer().user_id == style.artist.id
+    can_order = _can_order(style)
+    vocabulary = tag_queries.vocabulary(db.session(), style.id, style.tags)
     return {
         "has_begun": offers.is_in_period(style.valid_from, None),
-        "is_open": offers.is_in_period(style.valid_from, style.valid_to),
-        "recommended": tag_queries.to_prompt_with(db.session(), style.id, style.tags),
+        "can_order": can_order,
+        "form": request.form or (_order_fields(style.id) if can_order else {}),
+        "sample_words": _sample_words(style.id, vocabulary) if can_order else [],
+        "recommended": vocabulary.recommended,
         "works": _works(style.id),
         "earned": style_detail.earned(db.session(), style.id) if is_own else None,
         "is_following": _is_following(style.artist.id),
+        **_gallery(style.id),
+    }
+
+
+def _sample_words(style_id: int, vocabulary: Vocabulary) -> list[list[str]]:
+    return samples.words(db.session(), style_id, vocabulary.of_artworks)
+
+
+def _can_order(style: StyleView) -> bool:
+    """Tell whether pictures in this style may be ordered now."""
+    is_open = offers.is_in_period(style.valid_from, style.valid_to)
+    return style.is_active and is_open and not style.is_outdated
+
+
+def _order_fields(style_id: int) -> Mapping[str, str]:
+    """Return the fields of the order in the URL; `like` adds the words of a picture.
+
+    A picture that does not lend its words to this visitor adds nothing, as an unknown id.
+    """
+    text = request.args.get("like", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS):
+        return request.args
+    words = picture_words.of_picture(
+        db.session(), generation_id=int(text), style_id=style_id, viewer=viewer()
+    )
+    if words is None:
+        return request.args
+    fields = {
+        "prompt_tags": ", ".join(words.prompt_tags),
+        "negative_tags": ", ".join(words.negative_tags),
+        "aspect_ratio": str(words.aspect_ratio),
+        "style_strength": str(words.style_strength),
+    }
+    return fields | request.args.to_dict()
+
+
+def _gallery(style_id: int) -> dict[str, object]:
+    """Return a page of the public pictures in a style, newest or most liked first."""
+    query = bodies.query(FeedQuery)
+    sort = "popular" if query.sort == "popular" else "recent"
+    return {
+        "pictures": feed_queries.pictures(
+            db.session(),
+            storage(),
+            viewer=viewer(),
+            filters=FeedFilter(sort=sort, style_id=style_id),
+            page=bodies.page(query),
+        ),
+        "sort": sort,
+        "is_first": "cursor" not in request.args,
     }
 
 

@@ -65,7 +65,13 @@ def index() -> str:
     page = style_queries.catalogue(
         db.session(),
         storage(),
-        filters=StyleFilter(sort=sort, tags=tuple(query.tags), following=query.following),
+        filters=StyleFilter(
+            sort=sort,
+            tags=tuple(query.tags),
+            artist_id=query.artist_id,
+            license_type=query.license_type,
+            following=query.following,
+        ),
         viewer=viewer(),
         page=bodies.page(query),
     )
@@ -76,6 +82,8 @@ def index() -> str:
         styles=page,
         tab="following" if query.following else sort,
         tags=query.tags,
+        license_type=query.license_type,
+        artist_id=query.artist_id,
         popular_tags=tag_queries.of_popular_styles(db.session(), limit=TAGS_SHOWN),
         own=_own(),
         query=_query(),
@@ -105,8 +113,8 @@ def _found() -> str:
 @blueprint.get("/styles/<id:style_id>")
 @public
 def show(style_id: int) -> str:
-    """Show a style: its order form, or to its artist its training."""
-    return style_page.render(style_id)
+    """Show a style: its order form, or to its artist its training; for htmx, only its gallery."""
+    return style_page.pictures(style_id) if is_fragment() else style_page.render(style_id)
 
 
 @blueprint.get("/styles/<id:style_id>/training")

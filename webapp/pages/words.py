@@ -103,6 +103,7 @@ PICTURE_STATES: dict[str, LazyString] = {
     "private": _("Private"),
     "making": _("In progress"),
     "failed": _("Failed"),
+    "liked": _("Liked"),
 }
 NO_PICTURES: dict[str, LazyString] = {
     "all": _("You have no pictures yet. Choose a style and order one."),
@@ -110,6 +111,7 @@ NO_PICTURES: dict[str, LazyString] = {
     "private": _("You have no private pictures."),
     "making": _("You have no pictures in progress."),
     "failed": _("None of your pictures failed."),
+    "liked": _("You have not liked any pictures yet. Use the heart under a picture."),
 }
 POSITIONS: dict[str, LazyString] = {
     "bottom-left": _("Left"),

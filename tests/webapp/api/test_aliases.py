@@ -18,6 +18,7 @@ ALIASES = [
     ("POST", "/images/generate", "/generations"),
     ("GET", "/images/{g}", "/generations/{g}"),
     ("GET", "/images/{g}/status", "/generations/{g}"),
+    ("GET", "/images/liked", "/generations/liked"),
     ("PATCH", "/images/{g}", "/generations/{g}"),
     ("GET", "/community/feed", "/generations/feed"),
 ]

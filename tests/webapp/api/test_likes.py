@@ -3,9 +3,12 @@ from sqlalchemy import func, select, update
 
 from tests import making
 from tests.database import at_once
+from tests.statements import plan_of
 from tests.webapp.conftest import error_code, signed_in_client
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.like import Like
+from webapp.domain.queries import liked as liked_queries
+from webapp.domain.queries.pagination import PageRequest
 
 GENERATIONS = "/api/v1/generations"
 
@@ -114,3 +117,85 @@ def test_a_hundred_likes_in_parallel_are_counted_exactly(real_app, committed, st
     with committed() as session:
         assert session.scalar(select(Generation.like_count)) == 50
         assert session.scalar(select(func.count()).select_from(Like)) == 50
+
+
+# ── what one likes ───────────────────────────────────────────────────────────────────────────
+
+LIKED = f"{GENERATIONS}/liked"
+
+
+@pytest.fixture
+def wall(session, storage, style, finish):
+    """Five public pictures of one buyer, by id."""
+    owner = making.user(session, tokens=100)
+    images = [making.order(session, owner, style)[0] for _ in range(5)]
+    return [finish(image, is_public=True) for image in images]
+
+
+def liked(client, query=""):
+    data = client.get(f"{LIKED}{query}").json["data"]
+    return [each["id"] for each in data["results"]], data["next_cursor"]
+
+
+def walked(client, limit):
+    """The pictures of each page of the list."""
+    pages, cursor = [], None
+    while not pages or cursor:
+        after = f"&cursor={cursor}" if cursor else ""
+        ids, cursor = liked(client, f"?limit={limit}{after}")
+        pages.append(ids)
+    return pages
+
+
+def test_the_pictures_that_one_likes_are_listed_the_newest_like_first(admirer_client, wall):
+    order = [wall[place] for place in (3, 0, 4, 1)]
+    for image in order:
+        admirer_client.post(address(image))
+    assert liked(admirer_client) == ([image.id for image in order[::-1]], None)
+    [first] = admirer_client.get(f"{LIKED}?limit=1").json["data"]["results"]
+    assert (first["is_liked"], first["like_count"]) == (True, 1)
+    assert walked(admirer_client, 3) == [
+        [image.id for image in order[:0:-1]],
+        [order[0].id],
+    ]
+
+
+def test_an_unliked_picture_leaves_the_list(admirer_client, wall):
+    admirer_client.post(address(wall[0]))
+    admirer_client.delete(address(wall[0]))
+    assert liked(admirer_client) == ([], None)
+
+
+@pytest.mark.parametrize("columns", [{"is_public": False}, {"is_flagged": True}])
+def test_a_picture_that_one_may_no_longer_see_leaves_no_gap(session, admirer_client, wall, columns):
+    for image in wall:
+        admirer_client.post(address(image))
+    gone = {wall[4].id, wall[2].id}
+    session.execute(update(Generation).where(Generation.id.in_(gone)).values(**columns))
+    session.commit()
+    assert walked(admirer_client, 2) == [[wall[3].id, wall[1].id], [wall[0].id]]
+    # The end of a page tells nothing either: the rest may be hidden, or not there at all.
+    assert walked(admirer_client, 3) == [[wall[3].id, wall[1].id, wall[0].id]]
+
+
+def test_ones_own_liked_picture_stays_when_it_is_private(session, buyer_client, shown):
+    buyer_client.post(address(shown))
+    session.execute(update(Generation).values(is_public=False))
+    session.commit()
+    assert liked(buyer_client) == ([shown.id], None)
+
+
+def test_the_likes_of_another_are_nobodys_business(client, buyer_client, admirer_client, shown):
+    admirer_client.post(address(shown))
+    assert liked(buyer_client) == ([], None)
+    assert error_code(client.get(LIKED)) == "UNAUTHORIZED"
+    cursor = "WyJmb3JlaWduIiwxXQ"
+    assert error_code(buyer_client.get(f"{LIKED}?cursor={cursor}")) == "VALIDATION_ERROR"
+
+
+def test_liked_pictures_are_read_in_the_order_of_their_index(session, storage, admirer):
+    plan = plan_of(
+        session,
+        lambda: liked_queries.pictures(session, storage, user_id=admirer.id, page=PageRequest()),
+    )
+    assert "ix_likes_user" in plan

@@ -11,10 +11,11 @@ SIGN_IN = 1  # who asks is looked up once
 READS = {
     "/generations/feed": 1,
     "/generations/feed?sort=popular&tags=boat&following=true": 2,  # walked first, then gathered
+    "/generations/liked": 1,
     "/generations/me": 1,
     "/generations/{image}": 1,
     "/styles": 1,
-    "/styles/{style}": 2,  # and the average of its images' likes
+    "/styles/{style}": 1,
     "/auth/me": 3,  # balances, escrow, unread notifications
     "/tokens/balance": 2,
     "/tokens/transactions": 1,

@@ -68,6 +68,7 @@ def known(
         return buyer_client.post(f"/api/v1{path}", json=body).json["data"]
 
     made(f"/users/{style.artist_id}/follow")
+    made(f"/generations/{shown.id}/like")
     target = {"target_type": "generation", "target_id": shown.id}
     (told,) = buyer_client.get("/api/v1/notifications").json["data"]["results"]
     return {

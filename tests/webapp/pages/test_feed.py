@@ -52,6 +52,17 @@ def test_private_pictures_are_not_on_the_wall(client, session, wall):
     assert wall[-1] not in shown(Page(client.get("/")))
 
 
+def test_a_card_is_called_by_its_title_or_else_by_its_style(client, session, wall, style):
+    session.execute(
+        update(Generation).where(Generation.id == wall[-1]).values(description="At the pier")
+    )
+    session.commit()
+    page = Page(client.get("/?limit=2"))
+    assert len(page.all("b", **{"class": "title"})) == 1
+    assert "At the pier" in page.text
+    assert page.links().count(f"/styles/{style.id}") == 2
+
+
 def test_a_page_of_the_browsers_history_stays_as_long_as_it_was(client, wall):
     [more] = [link for link in Page(client.get("/")).links() if "cursor=" in link]
     piece = Page(client.get(f"{more}&limit=2", headers=FRAGMENT))

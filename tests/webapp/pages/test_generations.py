@@ -1,5 +1,3 @@
-from urllib.parse import unquote
-
 import pytest
 from sqlalchemy import update
 
@@ -7,7 +5,7 @@ from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
-from webapp.domain.services import generations
+from webapp.domain.services import base_models, generations
 
 FRAGMENT = {"HX-Request": "true"}
 
@@ -59,14 +57,17 @@ def main_buttons(page):
     return [link for link in links if not link.startswith("/login")]
 
 
-def test_the_main_button_of_a_foreign_picture_leads_to_an_order(client, stranger_client, public):
-    order = (
-        f"/styles/{public.style_id}"
-        "?prompt_tags=boat,+sea&aspect_ratio=1:1&style_strength=1.0#generate"
-    )
+def like_of(image):
+    return f"/styles/{image.style_id}?like={image.id}#generate"
+
+
+def test_the_main_button_of_a_foreign_picture_leads_to_an_order_like_it(
+    client, stranger_client, public
+):
     for who in (client, stranger_client):
         page = Page(who.get(f"/g/{public.id}"))
-        assert [unquote(each) for each in main_buttons(page)] == [order]
+        assert main_buttons(page) == [like_of(public)]
+        assert "Make one like this" in page.text
         assert who.get(main_buttons(page)[0].partition("#")[0]).status_code == 200
         preview = f"/api/v1/generations/{public.id}/image?variant=preview&download=1"
         assert preview in page.links()
@@ -75,7 +76,26 @@ def test_the_main_button_of_a_foreign_picture_leads_to_an_order(client, stranger
 def test_who_may_have_the_file_downloads_it(buyer_client, artist_client, admin_client, public):
     for who in (buyer_client, artist_client, admin_client):
         page = Page(who.get(f"/g/{public.id}"))
-        assert main_buttons(page) == [f"/api/v1/generations/{public.id}/image?download=1"]
+        download = f"/api/v1/generations/{public.id}/image?download=1"
+        assert main_buttons(page) == [download, like_of(public)]
+
+
+def test_the_owner_makes_another_one_with_the_words_of_a_private_or_failed_picture(
+    session, buyer, buyer_client, admin_client, style, ordered, finish
+):
+    private = finish(ordered)
+    [failed] = making.order(session, buyer, style, seed=8)
+    generations.fail(session, failed.id, "GPU_OOM", "")
+    session.commit()
+    for image in (private, failed):
+        page = Page(buyer_client.get(f"/g/{image.id}"))
+        assert like_of(image) in page.links()
+        assert "Another one with these words" in page.text
+        assert like_of(image) not in Page(admin_client.get(f"/g/{image.id}")).links()
+
+
+def test_the_owner_is_told_what_others_can_use_of_a_public_picture(buyer_client, public):
+    assert "others can begin an order" in Page(buyer_client.get(f"/g/{public.id}")).text
 
 
 def test_no_address_of_the_full_file_is_on_the_page_of_a_foreign_picture(client, session, public):
@@ -92,6 +112,16 @@ def test_nothing_can_be_ordered_in_a_style_that_is_no_longer_sold(client, sessio
     style.is_active = False
     session.commit()
     assert main_buttons(Page(client.get(f"/g/{public.id}"))) == []
+
+
+def test_nothing_can_be_ordered_in_a_style_that_must_be_trained_again(
+    client, buyer_client, session, style, public
+):
+    style.base_model_sha256 = "a" * 64
+    base_models.record_loaded(session, style.base_model, "b" * 64)
+    session.commit()
+    assert main_buttons(Page(client.get(f"/g/{public.id}"))) == []
+    assert like_of(public) not in Page(buyer_client.get(f"/g/{public.id}")).links()
 
 
 def test_names_are_never_taken_for_markup(client, session, style, artist, ordered, finish):

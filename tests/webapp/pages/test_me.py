@@ -8,7 +8,7 @@ from tests.statements import statements
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.generation import Generation
-from webapp.domain.services import generations, ledger
+from webapp.domain.services import generations, ledger, likes
 from webapp.pages import words
 from webapp.pages.me import STATES
 
@@ -116,6 +116,43 @@ def test_visitors_sign_in_and_come_back(client, path):
     assert client.get(path).headers["Location"] == f"/login?next={path.replace('=', '%3D')}"
     answer = client.get(path, headers=HTMX | {"HX-Current-URL": "http://localhost/me?state=making"})
     assert answer.headers["HX-Redirect"] == "/login?next=/me?state%3Dmaking"
+
+
+def liked_pictures(page):
+    return [
+        int(each["id"].removeprefix("picture-"))
+        for each in page.all("li")
+        if each.get("id", "").startswith("picture-")
+    ]
+
+
+def test_the_pictures_that_one_likes_have_a_tab_of_their_own(
+    session, buyer, buyer_client, style, finish
+):
+    owner = making.user(session, tokens=500)
+    images = [finish(making.order(session, owner, style)[0], is_public=True) for _ in range(22)]
+    for image in images:
+        likes.like(session, user=buyer, generation_id=image.id)
+    newest_first = [image.id for image in images[::-1]]
+    page = Page(buyer_client.get("/me?state=liked"))
+    assert liked_pictures(page) == newest_first[:20]
+    assert page.own_code() == []
+    [more] = [link for link in page.links() if "cursor=" in link]
+    assert liked_pictures(Page(buyer_client.get(more))) == newest_first[20:]
+    piece = Page(buyer_client.get(more, headers=HTMX))
+    assert liked_pictures(piece) == newest_first[20:]
+    assert piece.all("html") == []
+    session.execute(
+        update(Generation).where(Generation.id == images[-1].id).values(is_public=False)
+    )
+    session.commit()
+    assert liked_pictures(Page(buyer_client.get("/me?state=liked"))) == newest_first[1:21]
+
+
+def test_who_likes_nothing_yet_is_led_to_the_gallery(buyer_client):
+    page = Page(buyer_client.get("/me?state=liked"))
+    assert "You have not liked any pictures yet." in page.text
+    assert "Go to the gallery" in page.text
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -37,7 +37,8 @@ def market(session, storage, buyer, artist, style, finish):
         stranger = making.user(session)
         for image in making.order(session, buyer, style, count=3):
             finish(image, is_public=True)
-            likes.like(session, user=stranger, generation_id=image.id)
+            for who in (stranger, buyer):
+                likes.like(session, user=who, generation_id=image.id)
             said = comment(stranger, image.id)
             comment(buyer, image.id, said)
             report(stranger, ReportTarget.GENERATION, image.id)

@@ -10,8 +10,9 @@ from tests import making
 from tests.statements import statements
 from tests.webapp.pages.reading import Page, enter_presses
 from webapp.domain.models.account import Artist, User
-from webapp.domain.models.generation import Generation
-from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.models.checkpoint import Checkpoint
+from webapp.domain.models.generation import AspectRatio, Generation
+from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import base_models, follows, offers, tags
 
@@ -314,6 +315,238 @@ def test_a_picture_lends_its_words_without_the_seed_or_all_of_itself(
     assert filled.all("input", name="seed")[0]["value"] == ""
 
 
+@pytest.fixture
+def example(session, storage, style):
+    """Somebody's public picture with excluded words, a title and a seed."""
+    owner = making.user(session)
+    [made] = making.order(
+        session,
+        owner,
+        style,
+        seed=77,
+        negative_tags=["fog"],
+        aspect_ratio=AspectRatio.PORTRAIT,
+        description="Evening at the pier",
+        style_strength=0.8,
+    )
+    making.finish(session, storage, made, is_public=True)
+    session.commit()
+    return made
+
+
+def filled(page):
+    """The fields of the order that say what is drawn, as they stand in the form."""
+    form = order_form(page, prompt_tags=page.all("input", name="prompt_tags")[0]["value"])
+    names = ("prompt_tags", "negative_tags", "aspect_ratio", "style_strength", "seed")
+    return {name: form[name] for name in (*names, "description", "count")}
+
+
+EMPTY = {
+    "prompt_tags": "",
+    "negative_tags": "",
+    "aspect_ratio": "1:1",
+    "style_strength": "1.0",
+    "seed": "",
+    "description": "",
+    "count": "1",
+}
+LIKE_EXAMPLE = EMPTY | {
+    "prompt_tags": "boat, sea",
+    "negative_tags": "fog",
+    "aspect_ratio": "1:2",
+    "style_strength": "0.8",
+}
+
+
+def test_an_order_like_a_picture_has_its_words_and_never_its_seed_or_title(
+    client, buyer_client, style, example
+):
+    for who in (client, buyer_client):
+        assert filled(Page(who.get(f"/styles/{style.id}?like={example.id}"))) == LIKE_EXAMPLE
+
+
+def test_a_visitor_comes_back_from_sign_in_with_the_words(client, buyer_client, style, example):
+    page = Page(client.get(f"/styles/{style.id}?like={example.id}"))
+    [sign_in] = page.all("a", id="sign-in")
+    [back] = parse_qs(urlsplit(sign_in["href"]).query)["next"]
+    assert back == f"/styles/{style.id}?like={example.id}#generate"
+    assert filled(Page(buyer_client.get(back.partition("#")[0]))) == LIKE_EXAMPLE
+
+
+def test_an_order_like_a_picture_gets_a_seed_of_its_own(
+    session, buyer_client, buyer, style, example
+):
+    address = f"/styles/{style.id}?like={example.id}"
+    page = Page(buyer_client.get(address))
+    form = order_form(page) | filled(page)
+    assert buyer_client.post(f"/styles/{style.id}/generate", data=form).status_code == 302
+    [made] = session.scalars(select(Generation).where(Generation.user_id == buyer.id))
+    assert (made.prompt_tags, made.negative_tags, made.aspect_ratio) == (
+        example.prompt_tags,
+        example.negative_tags,
+        example.aspect_ratio,
+    )
+    assert made.seed != example.seed
+    assert made.description == ""
+
+
+def test_another_one_of_ones_own_is_new_and_the_same_one_is_still_refused(
+    session, buyer_client, buyer, style
+):
+    [first] = making.order(session, buyer, style, seed=7)
+    session.commit()
+    page = Page(buyer_client.get(f"/styles/{style.id}?like={first.id}"))
+    form = order_form(page) | filled(page)
+    post = f"/styles/{style.id}/generate"
+    assert buyer_client.post(post, data=form).status_code == 302
+    seeds = session.scalars(select(Generation.seed).where(Generation.user_id == buyer.id)).all()
+    assert len(set(seeds)) == len(seeds) == 2
+    same = order_form(Page(buyer_client.get(f"/styles/{style.id}?like={first.id}")), seed="7")
+    assert buyer_client.post(post, data=same).status_code == 409
+    assert images_ordered(session) == 2
+
+
+@pytest.mark.parametrize("columns", [{"is_public": False}, {"is_flagged": True}])
+def test_a_picture_that_is_not_shown_fills_nothing_in(
+    session, client, buyer_client, style, example, columns
+):
+    session.execute(update(Generation).values(**columns))
+    session.commit()
+    for who in (client, buyer_client):
+        answer = who.get(f"/styles/{style.id}?like={example.id}")
+        assert (answer.status_code, filled(Page(answer))) == (200, EMPTY)
+
+
+@pytest.mark.parametrize("like", ["", "0", "-1", "x", "1e3", "٣", "9" * 18, "9" * 19, "9" * 400])
+def test_an_unknown_picture_fills_nothing_in(client, style, like):
+    answer = client.get(f"/styles/{style.id}", query_string={"like": like})
+    assert (answer.status_code, filled(Page(answer))) == (200, EMPTY)
+
+
+def test_a_picture_of_another_style_fills_nothing_in(session, storage, client, example):
+    other = making.style(session, storage)
+    session.commit()
+    assert filled(Page(client.get(f"/styles/{other.id}?like={example.id}"))) == EMPTY
+
+
+def test_a_style_that_is_no_longer_sold_lends_no_words(session, client, style, example):
+    style.valid_from, style.valid_to = TODAY - timedelta(days=2), TODAY - timedelta(days=1)
+    session.commit()
+    answer = client.get(f"/styles/{style.id}?like={example.id}")
+    assert "fog" not in answer.text
+    assert Page(answer).all("form", id="order") == []
+    assert f"/styles/{style.id}?like={example.id}#generate" not in Page(answer).links()
+
+
+# ── the gallery of a style ───────────────────────────────────────────────────────────────────
+
+
+def pictures_shown(page):
+    return [
+        int(each["id"].removeprefix("picture-"))
+        for each in page.all("li")
+        if each.get("id", "").startswith("picture-")
+    ]
+
+
+@pytest.fixture
+def wall(session, storage, buyer, style, finish):
+    """Twenty-three public pictures in the style, the newest last; one of another style."""
+    making.ledger.grant(session, buyer.id, 1000, key="for a wall")
+    other = making.style(session, storage)
+    finish(making.order(session, buyer, other)[0], is_public=True)
+    made = [making.order(session, buyer, style)[0] for _ in range(23)]
+    return [finish(each, is_public=True).id for each in made]
+
+
+def test_a_style_shows_its_public_pictures_and_leads_on(client, style, wall):
+    address = f"/styles/{style.id}"
+    page = Page(client.get(address))
+    assert pictures_shown(page) == wall[::-1][:20]
+    assert "#pictures" in page.links()
+    [more] = [link for link in page.links() if "cursor=" in link]
+    assert more.endswith("#pictures")
+    following = Page(client.get(more.partition("#")[0]))
+    assert pictures_shown(following) == wall[::-1][20:]
+    assert f"{address}?sort=recent#pictures" in following.links()
+    assert "Back to the first page" in following.text
+    piece = Page(client.get(more.partition("#")[0], headers=FRAGMENT))
+    assert pictures_shown(piece) == wall[::-1][20:]
+    assert piece.all("section") == []
+
+
+def test_the_pictures_of_a_style_are_sorted_by_likes(session, client, style, wall):
+    session.execute(update(Generation).where(Generation.id == wall[4]).values(like_count=9))
+    session.commit()
+    page = Page(client.get(f"/styles/{style.id}?sort=popular"))
+    assert pictures_shown(page)[0] == wall[4]
+    [chosen] = page.all("a", id="pictures-popular")
+    assert chosen["aria-current"] == "true"
+    piece = Page(client.get(chosen["hx-get"], headers=FRAGMENT))
+    assert pictures_shown(piece)[0] == wall[4]
+    assert piece.all("section", id="pictures")
+    assert piece.all("html") == piece.all("form", id="order") == []
+
+
+def test_a_card_of_a_style_is_called_by_its_title_or_words_and_lends_them(
+    session, client, style, wall
+):
+    session.execute(
+        update(Generation).where(Generation.id == wall[-1]).values(description="At the pier")
+    )
+    session.commit()
+    page = Page(client.get(f"/styles/{style.id}"))
+    assert page.text.count("At the pier") == 1
+    assert page.text.count("boat, sea") == 19
+    for image_id in wall[::-1][:20]:
+        assert f"/styles/{style.id}?like={image_id}#generate" in page.links()
+
+
+def test_a_style_without_public_pictures_says_so(client, style, ordered, finish):
+    finish(ordered)
+    page = Page(client.get(f"/styles/{style.id}"))
+    assert pictures_shown(page) == []
+    assert "No public pictures in this style yet." in page.text
+
+
+def test_a_wrong_cursor_of_the_gallery_is_told(client, style):
+    assert client.get(f"/styles/{style.id}?cursor=broken").status_code == 422
+
+
+def test_nobody_gets_the_gallery_of_a_style_that_is_not_shown(session, client, style, wall):
+    style.is_active = False
+    session.commit()
+    for headers in ({}, FRAGMENT):
+        assert client.get(f"/styles/{style.id}", headers=headers).status_code == 404
+
+
+# ── samples ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sample_fills_its_words_in_by_a_link_and_for_scripts(session, storage, client):
+    style = making.trained(session, storage, steps=(50,))
+    keys = [f"samples/{style.id}-{place}.webp" for place in range(4)]
+    session.execute(update(Checkpoint).values(sample_keys=keys, thumbnail_keys=keys))
+    session.execute(update(Artwork).values(tags=[style.tags[0], "boat", "deep sea"]))
+    making.put_on_sale(session, style, cover=1)
+    session.commit()
+    page = Page(client.get(f"/styles/{style.id}"))
+    links = page.all("a", **{"class": "sample-words"})
+    assert len(links) == 4
+    assert orjson.loads(links[0]["data-again"]) == {
+        "prompt_tags": ["boat", "deep sea"],
+        "negative_tags": [],
+        "aspect_ratio": "1:1",
+        "style_strength": 1.0,
+    }
+    address, _, anchor = links[0]["href"].partition("#")
+    assert anchor == "generate"
+    assert filled(Page(client.get(address))) == EMPTY | {"prompt_tags": "boat, deep sea"}
+    style.valid_from, style.valid_to = TODAY - timedelta(days=2), TODAY - timedelta(days=1)
+    session.commit()
+    assert Page(client.get(f"/styles/{style.id}")).all("a", **{"class": "sample-words"}) == []
+
+
 def test_enter_in_a_field_of_the_order_buys_nothing(buyer_client, style):
     page = Page(buyer_client.get(f"/styles/{style.id}"))
     assert enter_presses(page, f"/styles/{style.id}/generate") == {"disabled": "", "hidden": ""}
@@ -511,6 +744,27 @@ def test_words_that_no_style_carries_lead_to_pictures_with_them(client, style):
     assert "/styles?" in page.links()
 
 
+def test_styles_are_narrowed_by_licence_and_artist(client, session):
+    mine = on_sale(session, "Ink Harbor", ["boat"])
+    other = on_sale(session, "Night", ["boat"])
+    mine.license_type, other.license_type = "personal", "commercial"
+    session.commit()
+    page = Page(client.get("/styles?sort=popular&tags=boat"))
+    narrower = "/styles?sort=popular&tags=boat&license_type=commercial"
+    assert narrower in page.links()
+    page = Page(client.get(narrower))
+    assert offered(page) == [other.id]
+    assert "/styles?sort=popular&tags=boat" in page.links()  # without it
+    assert "/styles?tags=boat&license_type=commercial" in page.links()  # the other sort keeps it
+    page = Page(client.get(f"/styles?artist_id={mine.artist_id}"))
+    assert offered(page) == [mine.id]
+    assert f"/styles?license_type=personal&artist_id={mine.artist_id}" in page.links()
+    empty = Page(client.get(f"/styles?artist_id={mine.artist_id}&license_type=commercial"))
+    assert offered(empty) == []
+    assert "No styles match these filters." in empty.text
+    assert "/styles?" in empty.links()
+
+
 def test_the_styles_of_whom_one_follows_have_a_tab_of_their_own(session, buyer, buyer_client):
     mine, other = on_sale(session, "Ink Harbor"), on_sale(session, "Night")
     page = Page(buyer_client.get("/styles?following=true"))
@@ -553,7 +807,7 @@ def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_filled_form(
         prompt_tags="castle, sea",
         count="3",
         seed="7",
-        aspect_ratio="1:2",
+        aspect_ratio=AspectRatio.PORTRAIT,
     )
     page = Page(buyer_client.post(f"/styles/{style.id}/generate", data=form))
     assert "costs 30 tokens and you have 5" in page.text
@@ -724,7 +978,7 @@ def test_the_page_of_a_style_asks_as_often_as_it_may(
 ):
     looking = request.getfixturevalue(who)
     for _ in range(2):
-        finish(making.order(session, buyer, style)[0], is_public=True)
+        image = finish(making.order(session, buyer, style)[0], is_public=True)
     with statements(session) as seen:
-        assert looking.get(f"/styles/{style.id}").status_code == 200
+        assert looking.get(f"/styles/{style.id}?like={image.id}").status_code == 200
     assert len(seen) <= MOST_STATEMENTS

@@ -87,7 +87,7 @@ def pictures(
             Generation.style_id == styles.c.id, *narrowing(Generation)
         )
         rows = look_up(keyset.merge(styles, of_style, page))
-    return keyset.page(rows, page, lambda row: _card(storage, row))
+    return keyset.page(rows, page, lambda row: card(storage, row))
 
 
 def _narrowing(
@@ -114,7 +114,8 @@ def _looked_up(
     return session.execute(keyset.look_up(statement, ids)).all()
 
 
-def _card(storage: Storage, row: AnyRow) -> FeedCard:
+def card(storage: Storage, row: AnyRow) -> FeedCard:
+    """Return a row that has the columns `COLUMNS` and `is_liked`."""
     return FeedCard(
         id=row.id,
         user=summary(storage, row, user_id=row.user_id),

@@ -29,12 +29,24 @@ from webapp.domain.queries.viewing import Viewer, signed_url
 from webapp.domain.services import base_models, offers
 from webapp.domain.services.artworks import Upload
 
+_AVERAGE_LIKES = (
+    select(func.avg(Generation.like_count))
+    .where(
+        Generation.style_id == Style.id,
+        Generation.status == GenerationStatus.COMPLETED,
+        Generation.deleted_at.is_(None),
+        ~Generation.is_try_out,
+    )
+    .correlate(Style)
+    .scalar_subquery()
+    .label("average_likes")
+)
 FINAL = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
 _COLUMNS = (
     *styles.CARD_COLUMNS, *styles.RUN_COLUMNS, Style.valid_from, Style.valid_to, Style.is_active,
     Style.is_flagged, Style.sample_keys, Style.adapter_sha256, Style.publish, Style.updated_at,
     Style.rights_statement, Style.rights_version, Style.rights_agreed_at,
-    base_models.is_outdated().label("is_outdated"),
+    base_models.is_outdated().label("is_outdated"), _AVERAGE_LIKES,
 )  # fmt: skip
 
 
@@ -148,15 +160,16 @@ def detail(
 ) -> StyleView:
     """Return one style; an OwnStyleView for its artist and administrators.
 
-    `with_decided` includes the checkpoints and try-outs of a style that is already on sale, which
+    Of a style that is already on sale `with_decided` includes what only its artist sees, which
     takes more statements. Raises StyleNotFound, also when this viewer may not see the style.
     """
     row = _row(session, style_id)
     if row is None or not offers.may_see(viewer, row):
         raise StyleNotFound(id=style_id)
-    if viewer.may_manage(row.artist_id):
+    is_decided = row.training_status == TrainingStatus.COMPLETED
+    if viewer.may_manage(row.artist_id) and (with_decided or not is_decided):
         return _own_view(session, storage, row, with_decided=with_decided)
-    return _view(session, storage, row)
+    return _view(storage, row)
 
 
 def own(
@@ -222,7 +235,7 @@ def _row(session: Session, style_id: int) -> AnyRow | None:
     ).one_or_none()
 
 
-def _view(session: Session, storage: Storage, row: AnyRow) -> StyleView:
+def _view(storage: Storage, row: AnyRow) -> StyleView:
     return extended(
         StyleView,
         styles.card(storage, row),
@@ -233,23 +246,11 @@ def _view(session: Session, storage: Storage, row: AnyRow) -> StyleView:
         updated_at=row.updated_at,
         stats=StyleStats(
             total_generations=row.usage_count,
-            avg_likes=_average_likes(session, row.id) if row.usage_count else 0,
+            avg_likes=round(float(row.average_likes or 0), 2),
         ),
         is_outdated=row.is_outdated,
         sample_images=[signed_url(storage, key) for key in row.sample_keys],
     )
-
-
-def _average_likes(session: Session, style_id: int) -> float:
-    average = session.scalar(
-        select(func.avg(Generation.like_count)).where(
-            Generation.style_id == style_id,
-            Generation.status == GenerationStatus.COMPLETED,
-            Generation.deleted_at.is_(None),
-            ~Generation.is_try_out,
-        )
-    )
-    return round(float(average or 0), 2)
 
 
 def _own_view(
@@ -264,7 +265,7 @@ def _own_view(
     decision = checkpoint_queries.decision(session, storage, row, with_decided=with_decided)
     return extended(
         OwnStyleView,
-        _view(session, storage, row),
+        _view(storage, row),
         artwork_count=len(artworks),
         artworks=[_artwork(storage, artwork) for artwork in artworks],
         validation=Validation(

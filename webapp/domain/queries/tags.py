@@ -62,6 +62,17 @@ class RecommendedTag:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words of a style, without its name and without those that moderation has blocked.
+
+    `recommended` are up to 20 to prompt it with, `of_artworks` those of each artwork, in order.
+    """
+
+    recommended: list[RecommendedTag]
+    of_artworks: list[list[str]]
+
+
 def popular(session: Session, *, page: PageRequest) -> Page[TagCard]:
     """List the tags in use, the most used first."""
     keyset = _keyset({"list": "tags"})
@@ -169,7 +180,12 @@ def recommended(session: Session, *, style_id: int, viewer: Viewer) -> list[Reco
 def to_prompt_with(
     session: Session, style_id: int, style_tags: Sequence[str]
 ) -> list[RecommendedTag]:
-    """Return up to 20 tags to prompt a style with, given its own.
+    """Return up to 20 tags to prompt a style with, given its own: `vocabulary` ranks them."""
+    return vocabulary(session, style_id, style_tags).recommended
+
+
+def vocabulary(session: Session, style_id: int, style_tags: Sequence[str]) -> Vocabulary:
+    """Return the words of a style, given its own tags.
 
     First the tags of its latest public pictures, with a score of 0.5 to 1 by the share of pictures
     that used them; then the tags that it was trained on, with a score of 0 to 0.5 by the share of
@@ -177,16 +193,21 @@ def to_prompt_with(
     public, so that no single buyer can write on the page of a style. The artist's own tags are
     always included.
     """
-    artwork_shares = _shares(_artwork_tags(session, style_id))
+    artwork_tags = _artwork_tags(session, style_id)
+    artwork_shares = _shares(artwork_tags)
     trained = dict.fromkeys([*artwork_shares, *style_tags])
     usage = {
         name: 0.5 + share / 2
         for name, share in _public_shares(session, style_id, own=trained).items()
     }
     training = {name: artwork_shares.get(name, 0) / 2 for name in trained if name not in usage}
-    hidden = tags.blocked(session, [*usage, *training]) | set(style_tags[:1])
+    of_artworks = {name for names in artwork_tags for name in names}
+    hidden = tags.blocked(session, {*usage, *training, *of_artworks}) | set(style_tags[:1])
     ranked = [*_ranked(TagSource.USAGE, usage), *_ranked(TagSource.TRAINING, training)]
-    return [tag for tag in ranked if tag.name not in hidden][:MAX_RECOMMENDED]
+    return Vocabulary(
+        recommended=[tag for tag in ranked if tag.name not in hidden][:MAX_RECOMMENDED],
+        of_artworks=[[name for name in names if name not in hidden] for names in artwork_tags],
+    )
 
 
 def _public_shares(session: Session, style_id: int, *, own: Collection[str]) -> dict[str, float]:
@@ -218,11 +239,13 @@ def _public_shares(session: Session, style_id: int, *, own: Collection[str]) -> 
 
 def _artwork_tags(session: Session, style_id: int) -> Sequence[list[str]]:
     return session.scalars(
-        select(Artwork.tags).where(
+        select(Artwork.tags)
+        .where(
             Artwork.style_id == style_id,
             Artwork.is_removed.is_(False),
             Artwork.status != ArtworkStatus.REJECTED,
         )
+        .order_by(Artwork.idx)
     ).all()
 
 

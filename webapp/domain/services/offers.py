@@ -59,7 +59,9 @@ def is_in_period(valid_from: date, valid_to: date | None) -> bool:
 def can_be_ordered(session: Session, style_id: int) -> bool:
     """Tell whether images of a style may be ordered today."""
     style = session.execute(
-        select(Style.valid_from, Style.valid_to).where(Style.id == style_id, *ON_SALE)
+        select(Style.valid_from, Style.valid_to).where(
+            Style.id == style_id, *ON_SALE, ~base_models.is_outdated()
+        )
     ).one_or_none()
     return style is not None and is_in_period(style.valid_from, style.valid_to)
 

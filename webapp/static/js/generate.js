@@ -16,6 +16,7 @@ const owned = document.getElementById("owned");
 const again = document.getElementById("again");
 const fields = [...form.querySelectorAll("[data-tags]")].map((box) => new TagField(box));
 const [prompt, negative] = fields;
+const signIn = document.getElementById("sign-in");
 const suggestions = [...document.querySelectorAll("[data-suggest] button")];
 const KEPT = `order:${form.dataset.style}`;
 const SECRET = ["csrf_token", "idempotency_key", "expected_price_tokens", "seen_unknown"];
@@ -95,7 +96,14 @@ function order() {
 // The form is restored after the wallet, sign-in or a reload, but not after its tab was closed.
 function keep() {
   const given = [...new FormData(form)].filter(([name]) => !SECRET.includes(name));
-  try { sessionStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(given))); } catch { /* not here */ }
+  try { sessionStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(given))); } catch { return false; }
+  return true;
+}
+
+// The address has the words of before: after sign-in they would replace those that were kept.
+function keepForSignIn() {
+  for (const field of fields) field.take();
+  if (keep()) signIn.href = `/login?next=${encodeURIComponent(`${location.pathname}#generate`)}`;
 }
 
 function restore() {
@@ -235,7 +243,8 @@ for (const box of document.querySelectorAll("[data-suggest]")) {
 document.querySelector("[data-lock]").hidden = false;
 restore();
 suggest();
-tiles.addEventListener("click", (event) => {
+signIn?.addEventListener("click", keepForSignIn);
+document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-again]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();

@@ -24,7 +24,8 @@ def of_picture(
 ) -> PictureWords | None:
     """Return the words of a public picture in this style, or of one of the viewer's own.
 
-    None for every other picture, as for an unknown id. Administrators see no more than others.
+    Its excluded words are for its owner alone. None for every other picture, as for an unknown id.
+    Administrators see no more than others.
     """
     is_shown = and_(Generation.is_public, ~Generation.is_flagged)
     row = session.execute(
@@ -33,6 +34,7 @@ def of_picture(
             Generation.negative_tags,
             Generation.aspect_ratio,
             Generation.style_strength,
+            Generation.user_id,
         ).where(
             Generation.id == generation_id,
             Generation.style_id == style_id,
@@ -41,4 +43,11 @@ def of_picture(
             or_(is_shown, Generation.user_id == viewer.user_id),
         )
     ).one_or_none()
-    return None if row is None else PictureWords(*row)
+    if row is None:
+        return None
+    return PictureWords(
+        prompt_tags=row.prompt_tags,
+        negative_tags=row.negative_tags if row.user_id == viewer.user_id else [],
+        aspect_ratio=row.aspect_ratio,
+        style_strength=row.style_strength,
+    )

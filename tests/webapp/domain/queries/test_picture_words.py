@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import update
 
@@ -8,7 +10,8 @@ from webapp.domain.queries import picture_words
 from webapp.domain.queries.picture_words import PictureWords
 from webapp.domain.queries.viewing import Viewer
 
-WORDS = PictureWords(["boat", "sea"], ["fog"], AspectRatio.PORTRAIT, 0.8)
+WORDS = PictureWords(["boat", "sea"], [], AspectRatio.PORTRAIT, 0.8)
+OWN_WORDS = replace(WORDS, negative_tags=["fog"])
 
 
 @pytest.fixture
@@ -49,7 +52,12 @@ def test_a_private_or_hidden_picture_lends_its_words_to_its_owner_alone(session,
     administrator = Viewer.of(making.user(session, role=Role.ADMIN))
     for viewer in (Viewer(), stranger, administrator):
         assert words_of(session, image, viewer=viewer) is None
-    assert words_of(session, image, viewer=Viewer(image.user_id)) == WORDS
+    assert words_of(session, image, viewer=Viewer(image.user_id)) == OWN_WORDS
+
+
+def test_the_excluded_words_of_a_public_picture_are_for_its_owner_alone(session, image):
+    assert words_of(session, image, viewer=Viewer.of(making.user(session))) == WORDS
+    assert words_of(session, image, viewer=Viewer(image.user_id)) == OWN_WORDS
 
 
 def test_a_picture_lends_nothing_to_another_style(session, storage, image):

@@ -24,9 +24,9 @@ from webapp.domain.services import (
     offers,
     sets_accounts,
     sets_credits,
+    training as training_service,
     try_outs,
 )
-from webapp.domain.services import training as training_service
 from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.ledger_check import INVARIANTS
 from webapp.domain.services.training import Publication

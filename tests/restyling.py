@@ -7,8 +7,7 @@ from sqlalchemy import select
 from celery_config import TaskName
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.stamp_signature import stamp_signature
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from webapp.domain import jobs
 from webapp.domain.models.account import Artist
 from webapp.domain.models.generation import Generation

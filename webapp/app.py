@@ -48,8 +48,7 @@ from webapp.domain import db as domain_db
 from webapp.domain.gateways.cache import Cache
 from webapp.domain.gateways.payments import configured_payments
 from webapp.domain.gateways.storage import configured_storage
-from webapp.domain.settings import Environment, Settings
-from webapp.domain.settings import settings as process_settings
+from webapp.domain.settings import Environment, Settings, settings as process_settings
 from webapp.editor import EngineEditor
 from webapp.examiner import configured_examiner
 from webapp.extensions import babel, db, migrate

@@ -17,13 +17,13 @@ from scipy import ndimage  # type: ignore[import-untyped]
 
 from gpu.signature.agreement import (
     LEAST_DETAIL,
+    SIDE as FINE_SIDE,
     Agreement,
     fine_likeness,
     tile_correlations,
     worst_residual,
     worst_shift,
 )
-from gpu.signature.agreement import SIDE as FINE_SIDE
 from gpu.signature.place import FRAME_UNITS, Matrix, Place, scaling, translation
 
 SIDE = 144  # samples on the registered picture's shorter side

@@ -46,56 +46,24 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
 from webapp.domain.queries import (
     audit as audit_queries,
-)
-from webapp.domain.queries import (
     cases as case_queries,
-)
-from webapp.domain.queries import (
     comments as comment_queries,
-)
-from webapp.domain.queries import feed as feed_queries
-from webapp.domain.queries import (
+    feed as feed_queries,
     generations as generation_queries,
-)
-from webapp.domain.queries import (
     ledger as ledger_queries,
-)
-from webapp.domain.queries import (
     liked as liked_queries,
-)
-from webapp.domain.queries import (
     moderation as moderation_queries,
-)
-from webapp.domain.queries import (
     notifications as notification_queries,
-)
-from webapp.domain.queries import (
     payments as payment_queries,
-)
-from webapp.domain.queries import (
     purchases as purchase_queries,
-)
-from webapp.domain.queries import (
     registry,
+    reports as report_queries,
     search,
     style_detail,
-)
-from webapp.domain.queries import (
-    reports as report_queries,
-)
-from webapp.domain.queries import (
     styles as style_queries,
-)
-from webapp.domain.queries import (
     tags as tag_queries,
-)
-from webapp.domain.queries import (
     tokens as token_queries,
-)
-from webapp.domain.queries import (
     training as training_queries,
-)
-from webapp.domain.queries import (
     users as user_queries,
 )
 from webapp.domain.queries.audit import AuditFilter

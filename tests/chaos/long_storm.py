@@ -21,8 +21,7 @@ from pathlib import Path
 import pytest
 
 from celery_config import ROUTES, TaskName, make_celery
-from tests.chaos import market as markets
-from tests.chaos import tallies
+from tests.chaos import market as markets, tallies
 from tests.chaos.customers import Albums, Payer, Trainings, Verifier
 from tests.chaos.doubling import Doubler
 from tests.chaos.invariants import broken, unmarked

@@ -1,7 +1,6 @@
 """Albums whose photos are edited by a rule, and every fifth of them painted in a style."""
 
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.restyling import restyle
 from tests.stack import BASE_MODEL, Stack
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus

@@ -16,8 +16,7 @@ import pytest
 import yaml
 
 from tests import compose
-from tests.architecture.test_docker_compose import ENV, GPU_WORKERS, KNOWN_BY
-from tests.architecture.test_docker_compose import OURS as COMPOSED
+from tests.architecture.test_docker_compose import ENV, GPU_WORKERS, KNOWN_BY, OURS as COMPOSED
 from tests.operators import manifests
 from tests.operators.manifests import OVERLAYS, containers, of_kind, pods, process
 

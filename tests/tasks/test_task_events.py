@@ -7,8 +7,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from celery import states
 from celery.events.state import State
-from celery.worker import WorkController
-from celery.worker import state as worker_state
+from celery.worker import WorkController, state as worker_state
 from kombu import Consumer, Queue
 
 import tasks.on_cpu  # noqa: F401 - registers the tasks

@@ -7,8 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from tests import database, making
 from tests.pgbouncer import pgbouncer
 from tests.webapp.conftest import error_code, make_app, signed_in_client
-from webapp.domain import db as domain_db
-from webapp.domain import jobs, relay
+from webapp.domain import db as domain_db, jobs, relay
 from webapp.domain.db import engine, unit_of_work
 from webapp.domain.settings import settings
 from webapp.extensions import db

@@ -21,20 +21,10 @@ from webapp.domain.errors import (
 )
 from webapp.domain.queries import (
     audit as audit_queries,
-)
-from webapp.domain.queries import (
     generations as generation_queries,
-)
-from webapp.domain.queries import (
     moderation as moderation_queries,
-)
-from webapp.domain.queries import (
     reports as report_queries,
-)
-from webapp.domain.queries import (
     style_detail,
-)
-from webapp.domain.queries import (
     styles as style_queries,
 )
 from webapp.domain.queries.audit import AuditFilter

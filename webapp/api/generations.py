@@ -23,9 +23,12 @@ from webapp.domain.errors import (
     Unauthorized,
     UnknownTags,
 )
-from webapp.domain.queries import feed as feed_queries
-from webapp.domain.queries import generation_files, generation_views
-from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries import (
+    feed as feed_queries,
+    generation_files,
+    generation_views,
+    generations as generation_queries,
+)
 from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.services import generations, previews

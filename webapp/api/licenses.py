@@ -3,8 +3,7 @@
 from flask import Blueprint, Response
 
 from webapp.domain.errors import NotFound
-from webapp.domain.queries import licenses as license_queries
-from webapp.domain.queries import revocations
+from webapp.domain.queries import licenses as license_queries, revocations
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope
 from webapp.http.access import public

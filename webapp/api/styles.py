@@ -33,8 +33,7 @@ from webapp.domain.errors import (
     UploadIncomplete,
 )
 from webapp.domain.models.style import Style
-from webapp.domain.queries import style_detail
-from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries import style_detail, styles as style_queries
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.services import offers, styles, try_outs

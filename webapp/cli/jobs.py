@@ -7,8 +7,7 @@ from rich.table import Table
 from sqlalchemy import inspect, select
 
 from celery_config import make_celery
-from webapp.domain import jobs as job_table
-from webapp.domain import relay
+from webapp.domain import jobs as job_table, relay
 from webapp.domain.db import unit_of_work
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.settings import settings

@@ -13,8 +13,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
-from pydantic_settings import SettingsError as UnreadableSetting
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError as UnreadableSetting
 
 from failpoints import are_requested
 from webapp.domain.operator import EmailText, Operator, OperatorText

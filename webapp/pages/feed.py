@@ -5,8 +5,7 @@ from collections import Counter
 from flask import Blueprint, render_template, request
 
 from webapp.domain.errors import NotFound, Unauthorized, ValidationFailed
-from webapp.domain.queries import feed as feed_queries
-from webapp.domain.queries import training as training_queries
+from webapp.domain.queries import feed as feed_queries, training as training_queries
 from webapp.domain.queries.feed import FeedCard, FeedFilter
 from webapp.domain.queries.pagination import Page
 from webapp.domain.queries.training import TrainingUnderWay

@@ -9,8 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import GenerationNotFound, ValidationFailed
 from webapp.domain.models.generation import GenerationStatus
-from webapp.domain.queries import comments as comment_queries
-from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries import comments as comment_queries, generations as generation_queries
 from webapp.domain.queries.comments import CommentView
 from webapp.domain.queries.generation_views import FINAL, GenerationView, OwnGenerationView
 from webapp.domain.queries.pagination import Page, PageRequest

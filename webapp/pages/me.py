@@ -8,17 +8,9 @@ from webapp.domain.errors import DomainError
 from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.queries import (
     accounts as account_queries,
-)
-from webapp.domain.queries import (
     generations as generation_queries,
-)
-from webapp.domain.queries import (
     liked as liked_queries,
-)
-from webapp.domain.queries import (
     styles as style_queries,
-)
-from webapp.domain.queries import (
     users as user_queries,
 )
 from webapp.domain.queries.feed import FeedCard

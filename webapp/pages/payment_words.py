@@ -1,7 +1,6 @@
 """Labels and texts of payments and transactions, in the language of the request."""
 
-from flask_babel import LazyString, format_decimal, gettext, ngettext
-from flask_babel import lazy_gettext as _
+from flask_babel import LazyString, format_decimal, gettext, lazy_gettext as _, ngettext
 
 from webapp.domain.models.payment import Product, Purchase
 from webapp.domain.queries.payments import Order, OrderDetail

@@ -1,8 +1,7 @@
 """/report: report a style, picture, comment, user or tag."""
 
 from flask import Blueprint, render_template, request
-from flask_babel import LazyString, gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import LazyString, gettext, lazy_gettext as _
 from pydantic import ValidationError
 
 from webapp.domain.errors import DuplicateReport, ValidationFailed

@@ -1,7 +1,6 @@
 """Labels of Sets for templates and scripts: states, plans, actions, sources and errors."""
 
-from flask_babel import LazyString
-from flask_babel import lazy_gettext as _
+from flask_babel import LazyString, lazy_gettext as _
 
 STATES: dict[str, LazyString] = {
     "created": _("Waiting for photos"),

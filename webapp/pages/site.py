@@ -25,8 +25,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.services import ledger
 from webapp.extensions import app_settings, db
-from webapp.http import csrf, field_errors
-from webapp.http import errors as api_errors
+from webapp.http import csrf, errors as api_errors, field_errors
 from webapp.http.access import user
 from webapp.pages import (
     accounts,

@@ -6,9 +6,7 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import DomainError, ValidationFailed
-from webapp.domain.queries import accounts as account_queries
-from webapp.domain.queries import style_detail
-from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries import accounts as account_queries, style_detail, styles as style_queries
 from webapp.domain.queries.accounts import OwnArtist
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.style_detail import OwnStyleView

@@ -9,16 +9,10 @@ from webapp.domain.errors import DomainError
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.queries import (
     feed as feed_queries,
-)
-from webapp.domain.queries import (
     generations as generation_queries,
-)
-from webapp.domain.queries import (
     picture_words,
     samples,
     style_detail,
-)
-from webapp.domain.queries import (
     tags as tag_queries,
 )
 from webapp.domain.queries.feed import FeedFilter

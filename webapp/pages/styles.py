@@ -19,11 +19,7 @@ from webapp.domain.errors import (
 from webapp.domain.queries import (
     search,
     style_detail,
-)
-from webapp.domain.queries import (
     styles as style_queries,
-)
-from webapp.domain.queries import (
     tags as tag_queries,
 )
 from webapp.domain.queries.pagination import Page, PageRequest

@@ -6,8 +6,7 @@ they are: new terms are a new version here, and `TERMS_VERSION` of the licences 
 
 from dataclasses import dataclass
 
-from flask_babel import LazyString
-from flask_babel import lazy_gettext as _
+from flask_babel import LazyString, lazy_gettext as _
 
 from webapp.domain.models.license import IssuedLicense
 from webapp.domain.services.licenses import TERMS_VERSION

@@ -6,11 +6,9 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import DuplicateFollow
-from webapp.domain.queries import feed as feed_queries
 from webapp.domain.queries import (
+    feed as feed_queries,
     styles as style_queries,
-)
-from webapp.domain.queries import (
     users as user_queries,
 )
 from webapp.domain.queries.feed import FeedCard, FeedFilter

@@ -1,7 +1,6 @@
 """Texts of /verify: what was found, how sure it is, and what it does not prove."""
 
-from flask_babel import LazyString, gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import LazyString, gettext, lazy_gettext as _
 
 from webapp.domain.gateways.examiner import Comparison
 from webapp.domain.models.license import CertificateStatus

@@ -23,11 +23,7 @@ from webapp.domain.gateways.payments import TOSS_SCRIPT
 from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.queries import (
     payments as payment_queries,
-)
-from webapp.domain.queries import (
     styles as style_queries,
-)
-from webapp.domain.queries import (
     tokens as token_queries,
 )
 from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest

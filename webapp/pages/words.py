@@ -3,8 +3,7 @@
 A failure is shown in three parts: what happened, what it cost, and what to do next.
 """
 
-from flask_babel import LazyString, ngettext
-from flask_babel import lazy_gettext as _
+from flask_babel import LazyString, lazy_gettext as _, ngettext
 
 from webapp.domain.queries.style_detail import ArtworkView
 from webapp.pages import terms

@@ -9,8 +9,7 @@ from tasks import worker_api
 from tasks.gpu_jobs import segmenting
 from tasks.on_cpu.record_masks import record_masks
 from tasks.on_gpu.segment_photos import segment_photos
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.left_half import BROKEN, UNSERVED, LeftHalf
 from webapp.domain import due_jobs, jobs
 from webapp.domain.models.job import Job, JobKind, JobState

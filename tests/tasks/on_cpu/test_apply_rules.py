@@ -8,8 +8,7 @@ from PIL import Image
 from tasks.on_cpu import apply_rules as module
 from tasks.on_cpu.apply_rules import apply_rules
 from tasks.on_cpu.finish_photo import finish_photo
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from webapp.domain import due_jobs, jobs
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import InstanceState

@@ -6,8 +6,7 @@ from PIL import Image
 from sqlalchemy import update
 
 from tasks.on_cpu.check_photo import check_photo
-from tests import images
-from tests import sets_albums as albums
+from tests import images, sets_albums as albums
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto

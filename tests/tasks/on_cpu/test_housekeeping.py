@@ -18,8 +18,7 @@ from tasks.on_cpu.housekeeping import (
     sweep_jobs,
     sweep_sets,
 )
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.toss import toss_of_tasks
 from webapp.domain import jobs
 from webapp.domain.models.account import SignIn

@@ -6,8 +6,7 @@ from celery_config import TaskName
 from gpu.segmenting.masks import encode_mask, intersection_over_union
 from tasks.on_cpu import pictures
 from tasks.on_cpu.record_masks import SAME_INSTANCE, _Shape, record_masks
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from webapp.domain import jobs
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.sets_instance import (

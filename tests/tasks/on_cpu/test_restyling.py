@@ -14,8 +14,7 @@ from tasks.on_cpu.apply_rules import apply_rules
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.finish_photo import finish_photo
 from tasks.on_cpu.stamp_signature import stamp_signature
-from tests import making, restyling
-from tests import sets_albums as albums
+from tests import making, restyling, sets_albums as albums
 from tests.database import at_once
 from webapp.domain import due_jobs, jobs
 from webapp.domain.models.generation import Generation, GenerationStatus

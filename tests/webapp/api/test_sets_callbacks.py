@@ -2,8 +2,7 @@ import pytest
 from sqlalchemy import select
 
 from gpu.segmenting.masks import encode_mask
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.webapp.conftest import WORKER_HEADERS, error_code
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsSegmentation

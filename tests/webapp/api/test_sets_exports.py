@@ -3,8 +3,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.webapp.conftest import error_code, sets_client_of
 from webapp.domain import jobs, sets_presets
 from webapp.domain.models.job import JobKind

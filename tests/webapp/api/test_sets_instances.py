@@ -8,8 +8,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from gpu.segmenting.masks import EncodedMask, intersection_over_union
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.editing import room
 from tests.images import decoded, encoded, half_and_half
 from tests.webapp.conftest import error_code, sets_client_of

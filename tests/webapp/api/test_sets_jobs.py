@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select, update
 
-from tests import making, restyling
-from tests import sets_albums as albums
+from tests import making, restyling, sets_albums as albums
 from tests.database import at_once
 from tests.webapp.conftest import error_code, sets_client_of
 from webapp.domain import decoding_slots, jobs

@@ -3,8 +3,7 @@
 import pytest
 from sqlalchemy import func, select, update
 
-from tests import making, restyling
-from tests import sets_albums as albums
+from tests import making, restyling, sets_albums as albums
 from tests.webapp.conftest import error_code
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import AspectRatio, Generation

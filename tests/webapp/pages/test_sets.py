@@ -18,8 +18,7 @@ from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import packages
 from webapp.domain.services.sets_previews import NOT_FOUND
-from webapp.pages import sets, sets_words
-from webapp.pages import sets_presets as pages_presets
+from webapp.pages import sets, sets_presets as pages_presets, sets_words
 
 CHANGED, TIMEOUT = "FILE_CHANGED", "TIMEOUT"  # what steps fail with
 ALBUM = "/sets/job_23456789ABCDEFGH"

@@ -9,8 +9,7 @@ from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.report import Report
-from webapp.domain.queries import cases as case_queries
-from webapp.domain.queries import purchases as purchase_queries
+from webapp.domain.queries import cases as case_queries, purchases as purchase_queries
 from webapp.domain.services import heartbeats, reconciliation, stuck_jobs
 
 

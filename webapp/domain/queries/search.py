@@ -28,8 +28,7 @@ from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.style import Style
-from webapp.domain.queries import searching
-from webapp.domain.queries import tags as tag_queries
+from webapp.domain.queries import searching, tags as tag_queries
 from webapp.domain.queries.answers import ArtistName
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.queries.searching import Search

@@ -16,9 +16,11 @@ from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, PublishWhen, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.queries import checkpoints as checkpoint_queries
-from webapp.domain.queries import styles
-from webapp.domain.queries import training as training_queries
+from webapp.domain.queries import (
+    checkpoints as checkpoint_queries,
+    styles,
+    training as training_queries,
+)
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.checkpoints import CheckpointView
 from webapp.domain.queries.generation_views import TryOutView

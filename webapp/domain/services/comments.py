@@ -5,8 +5,7 @@ change one after the other: nobody replies to what is being deleted, and what is
 went.
 """
 
-from sqlalchemy import delete as deletion
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete as deletion, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 

@@ -1,24 +1,19 @@
 """Results of external GPUs, which send callbacks with job id, photo index and attempt.
 
 A callback applies only if the status of the photo allows it. A duplicate, a late callback or one of
-an earlier attempt changes nothing; the response has the reason. External files are under
-`outputs/<job id>/` and are copied to our own keys, which no external worker can overwrite.
+an earlier attempt changes nothing; the response has the reason.
 """
 
-import hashlib
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.domain import pipelines
 from webapp.domain.db import UnitOfWork
-from webapp.domain.errors import NotFound, ResultRejected, ServiceUnavailable
-from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
-from webapp.domain.identifiers import object_key
+from webapp.domain.errors import NotFound, ResultRejected
+from webapp.domain.gateways.storage import Storage
 from webapp.domain.jobs import Lease
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.sets_instance import SetsSegmentation
@@ -26,13 +21,13 @@ from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.services import (
     claimed_jobs,
+    sets_callback_files,
     sets_edits,
     sets_photos,
     worker_leases,
     worker_protocol,
     worker_results,
 )
-from webapp.domain.services.sets_edits import EditedPhoto
 from webapp.domain.services.sets_segmentations import ReportedMask
 from webapp.domain.services.worker_leases import WorkerAnswer
 from webapp.domain.sets_errors import JobNotFound
@@ -91,7 +86,8 @@ def complete_edit(
         if reason is not None or edit_id is None:
             return _result(session, item, reason)
         size = photo.width or 0, photo.height or 0
-    edited = _stored(storage, item, edit_id, output_key, preview_key, size)
+    files = sets_callback_files.Files(storage, item.job_id)
+    edited = files.stored(f"results/{edit_id}-{OUTSIDE}", output_key, preview_key, size)
     with unit_of_work() as session:
         photo, edit_id, reason = _open_edit(session, item, PhotoStatus.DONE)
         if reason is not None or edit_id is None:
@@ -135,8 +131,9 @@ def complete_segmentation(
     if lease is None:
         return refusal
     prefix = claimed_jobs.mask_prefix(lease)
+    files = sets_callback_files.Files(storage, item.job_id)
     copied = [
-        ReportedMask(mask.concept, _copied(storage, item, mask.mask_key, prefix), mask.score)
+        ReportedMask(mask.concept, files.copied(mask.mask_key, prefix), mask.score)
         for mask in masks
     ]
     fence, ref = lease.fence, lease.ref
@@ -234,63 +231,6 @@ def _cancel_own_jobs(session: Session, photo: SetsPhoto) -> None:
     job = session.get_one(SetsJob, photo.job_id)
     if job.status == SetsJobStatus.QUEUED:
         pipelines.advance_sets_job(session, job.id, SetsJobStatus.RUNNING)
-
-
-def _stored(
-    storage: Storage,
-    item: Item,
-    edit_id: int,
-    output_key: str,
-    preview_key: str | None,
-    size: tuple[int, int],
-) -> EditedPhoto:
-    """Check a result and copy it with its preview to our own keys."""
-    data = _read(storage, item, output_key)
-    _check_png(data, size)
-    folder = f"results/{edit_id}-{OUTSIDE}"
-    result_key = object_key(folder, "png")
-    storage.put(result_key, data, content_type="image/png")
-    own_preview_key = (
-        None if preview_key is None else _copied(storage, item, preview_key, f"{folder}/")
-    )
-    return EditedPhoto(
-        result_key=result_key,
-        preview_key=own_preview_key,
-        sha256=hashlib.sha256(data).hexdigest(),
-        size=len(data),
-    )
-
-
-def _check_png(data: bytes, size: tuple[int, int]) -> None:
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            if image.size != size:
-                raise ResultRejected(reason="wrong_size")
-            image.verify()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ResultRejected(reason="file_missing") from error
-
-
-def _copied(storage: Storage, item: Item, key: str, prefix: str) -> str:
-    """Copy an external file to a new key and return the key."""
-    data = _read(storage, item, key)
-    suffix = key.rpartition(".")[2]
-    new_key = f"{prefix}{object_key('x', suffix).partition('/')[2]}"
-    storage.put(new_key, data, content_type=f"image/{suffix}")
-    return new_key
-
-
-def _read(storage: Storage, item: Item, key: str) -> bytes:
-    """Return an external file. Raises ResultRejected and ServiceUnavailable."""
-    is_image = key.endswith((".png", ".webp"))
-    if not is_image or not claimed_jobs.is_under(f"outputs/{item.job_id}/", [key]):
-        raise ResultRejected(reason="file_missing")
-    try:
-        return storage.get(key)
-    except ObjectMissing as error:
-        raise ResultRejected(reason="file_missing") from error
-    except StorageUnavailable as error:
-        raise ServiceUnavailable(retry_after=5) from error
 
 
 def _result(session: Session, item: Item, reason: str | None) -> CallbackResult:

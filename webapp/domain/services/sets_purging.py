@@ -5,8 +5,7 @@ The rows stay. Files that several jobs share are deleted after the last of these
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete as delete_from
-from sqlalchemy import func, select, update
+from sqlalchemy import delete as delete_from, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain.models.sets_instance import SetsMask

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import LazyString
-from flask_babel import lazy_gettext as _
+from flask_babel import LazyString, lazy_gettext as _
 
 from webapp.domain.models.report import ReportTarget
 from webapp.domain.queries.cases import Case

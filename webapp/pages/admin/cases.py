@@ -4,8 +4,7 @@ from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
 from webapp.domain.models.report import ReportTarget
-from webapp.domain.queries import attention
-from webapp.domain.queries import cases as case_queries
+from webapp.domain.queries import attention, cases as case_queries
 from webapp.domain.services import cases as services
 from webapp.domain.services.cases import Verdict
 from webapp.extensions import db, storage

@@ -10,14 +10,8 @@ from werkzeug.wrappers import Response
 from webapp.domain.models.license import CertificateStatus
 from webapp.domain.queries import (
     generations as generation_queries,
-)
-from webapp.domain.queries import (
     licenses as license_queries,
-)
-from webapp.domain.queries import (
     moderation as moderation_queries,
-)
-from webapp.domain.queries import (
     styles as style_queries,
 )
 from webapp.domain.queries.answers import extended

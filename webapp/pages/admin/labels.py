@@ -1,7 +1,6 @@
 """Labels of states, kinds and errors on the admin pages."""
 
-from flask_babel import LazyString, gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import LazyString, gettext, lazy_gettext as _
 from pydantic import ValidationError
 
 from webapp.domain.errors import DomainError, Forbidden, NotFound, ValidationFailed

@@ -7,8 +7,7 @@ from flask import Blueprint, render_template
 from pydantic import Field
 
 from webapp.domain.models.ledger import TransferKind
-from webapp.domain.queries import ledger as ledger_queries
-from webapp.domain.queries import moderation as moderation_queries
+from webapp.domain.queries import ledger as ledger_queries, moderation as moderation_queries
 from webapp.domain.queries.ledger import LedgerFilter
 from webapp.extensions import db
 from webapp.http import bodies

@@ -5,8 +5,7 @@ from typing import Annotated
 from flask import Blueprint, render_template
 from pydantic import Field
 
-from webapp.domain.queries import audit as audit_queries
-from webapp.domain.queries import moderation as moderation_queries
+from webapp.domain.queries import audit as audit_queries, moderation as moderation_queries
 from webapp.domain.queries.audit import AuditFilter
 from webapp.extensions import db
 from webapp.http import bodies

@@ -6,14 +6,8 @@ from werkzeug.wrappers import Response
 from webapp.domain.models.account import Role
 from webapp.domain.queries import (
     audit as audit_queries,
-)
-from webapp.domain.queries import (
     moderation as moderation_queries,
-)
-from webapp.domain.queries import (
     purchases as purchase_queries,
-)
-from webapp.domain.queries import (
     tokens as token_queries,
 )
 from webapp.domain.queries.audit import AuditFilter

@@ -6,8 +6,7 @@ from tests.statements import plan_of, statements
 from webapp.domain.errors import GenerationNotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
-from webapp.domain.queries import feed as feed_queries
-from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries import feed as feed_queries, generations as generation_queries
 from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import PageRequest

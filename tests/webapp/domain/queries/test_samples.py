@@ -9,8 +9,7 @@ from tests import making
 from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.style import Artwork, ArtworkStatus, Tag
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.queries import samples
-from webapp.domain.queries import tags as tag_queries
+from webapp.domain.queries import samples, tags as tag_queries
 from webapp.domain.services.checkpoints import SAMPLES
 
 COVER = 2

@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from sqlalchemy import Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 

@@ -6,8 +6,7 @@ from tests.statements import plan_of, statements
 from webapp.domain.errors import StyleNotFound, ValidationFailed
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
-from webapp.domain.queries import style_detail
-from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries import style_detail, styles as style_queries
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.style_detail import OwnStyleView, StyleStats
 from webapp.domain.queries.styles import StyleFilter

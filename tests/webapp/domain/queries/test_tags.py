@@ -6,8 +6,7 @@ from tests.statements import plan_of
 from webapp.domain.errors import StyleNotFound, TagNotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Artwork, Tag
-from webapp.domain.queries import searching
-from webapp.domain.queries import tags as tag_queries
+from webapp.domain.queries import searching, tags as tag_queries
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.tags import TagView
 from webapp.domain.queries.viewing import Viewer

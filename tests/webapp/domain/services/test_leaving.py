@@ -26,11 +26,7 @@ from webapp.domain.models.style import Artwork, Style, Tag
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries import (
     generation_files,
-)
-from webapp.domain.queries import (
     generations as generation_queries,
-)
-from webapp.domain.queries import (
     licenses as license_queries,
 )
 from webapp.domain.queries.generations import OwnFilter

@@ -6,8 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from celery_config import TaskName
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from webapp.domain.jobs import NOW
 from webapp.domain.models.job import JobState
 from webapp.domain.models.payment import Purchase

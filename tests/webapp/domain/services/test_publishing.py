@@ -8,8 +8,7 @@ from webapp.domain import errors
 from webapp.domain.gains import MeasuredGain
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.queries import style_detail
-from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries import style_detail, styles as style_queries
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.style_detail import OwnStyleView

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.database import at_once
 from tests.statements import plan_of, statements
 from webapp.domain import jobs
@@ -15,8 +14,7 @@ from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
 from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.queries import sets_instances as instance_queries
-from webapp.domain.queries import sets_jobs as queries
+from webapp.domain.queries import sets_instances as instance_queries, sets_jobs as queries
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.sets_instances import InstanceFilter
 from webapp.domain.queries.sets_jobs import JobFilter

@@ -6,8 +6,7 @@ from threading import Event
 import pytest
 from sqlalchemy import select
 
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.database import at_once
 from webapp.domain.db import unit_of_work
 from webapp.domain.models.account import User

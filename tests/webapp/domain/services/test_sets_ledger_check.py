@@ -3,8 +3,7 @@
 import pytest
 from sqlalchemy import func, insert, text, update
 
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.sets_account import CreditKind, SetsAccount, SetsCreditEntry
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit

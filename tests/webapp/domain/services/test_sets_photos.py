@@ -3,8 +3,7 @@ from dataclasses import asdict
 import pytest
 from sqlalchemy import select
 
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.statements import statements
 from webapp.domain import pipelines
 from webapp.domain.models.job import JobKind, JobState

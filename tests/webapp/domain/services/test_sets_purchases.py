@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.database import at_once
 from webapp.domain import jobs
 from webapp.domain.db import unit_of_work

@@ -4,8 +4,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from tests import making
-from tests import sets_albums as albums
+from tests import making, sets_albums as albums
 from tests.statements import plan_of
 from webapp.domain import jobs
 from webapp.domain.models.job import JobKind

@@ -11,11 +11,7 @@ from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style, Tag
 from webapp.domain.queries import (
     generations as generation_queries,
-)
-from webapp.domain.queries import (
     tags as tag_queries,
-)
-from webapp.domain.queries import (
     users as user_queries,
 )
 from webapp.domain.queries.generations import OwnFilter

@@ -80,6 +80,7 @@ class TaskName(StrEnum):
     PURGE_DEEP_SEARCHES = "purge_deep_searches"
     PURGE_JOBS = "purge_jobs"
     SWEEP_SETS = "sweep_sets"
+    NOTIFY_SALES = "notify_sales"
     EXPIRE_PURCHASES = "expire_purchases"
     RECONCILE_PAYMENTS = "reconcile_payments"
     RECOUNT_COUNTERS = "recount_counters"
@@ -109,6 +110,7 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.PURGE_DEEP_SEARCHES: QueueName.HOUSEKEEPING,
     TaskName.PURGE_JOBS: QueueName.HOUSEKEEPING,
     TaskName.SWEEP_SETS: QueueName.HOUSEKEEPING,
+    TaskName.NOTIFY_SALES: QueueName.HOUSEKEEPING,
     TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
     TaskName.RECONCILE_PAYMENTS: QueueName.HOUSEKEEPING,
     TaskName.RECOUNT_COUNTERS: QueueName.HOUSEKEEPING,
@@ -158,6 +160,7 @@ SCHEDULE: dict[TaskName, float | crontab] = {
     TaskName.PURGE_DEEP_SEARCHES: 300.0,
     TaskName.PURGE_JOBS: 3600.0,
     TaskName.SWEEP_SETS: 300.0,
+    TaskName.NOTIFY_SALES: 3600.0,
     TaskName.EXPIRE_PURCHASES: 60.0,
     # 03:30 in Seoul, the time zone of the provider.
     TaskName.RECONCILE_PAYMENTS: crontab(hour="18", minute="30"),

@@ -8,7 +8,7 @@ import structlog
 from celery_config import TaskName
 from tasks.on_cpu.attempt import storage
 from tasks.task import task
-from webapp.domain import due_jobs, ended_jobs
+from webapp.domain import due_jobs, ended_jobs, market
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import PaymentProvider, configured_payments
 from webapp.domain.pieces import PurgePiece, purge_in_pieces
@@ -22,6 +22,7 @@ from webapp.domain.services import (
     payments,
     purchase_refunds,
     reconciliation,
+    sales,
     sets_sweeps,
     styles,
 )
@@ -33,6 +34,7 @@ PASS_SECONDS = 300  # of one run over everything; the next one continues
 PURGE_SECONDS = 120  # of one run; the next one continues
 # Every payment is compared on two days, in case one run is missed; the newest may be in progress.
 RECONCILED, IN_PROGRESS = timedelta(days=2), timedelta(minutes=15)
+TOLD_DAYS = 2  # in case all runs of a day are missed
 
 
 def _in_pieces(purge: PurgePiece) -> int:
@@ -83,6 +85,17 @@ def sweep_sets() -> None:
     """Cancel unconfirmed jobs of Sets, release the files of old ones, purge unused accounts."""
     swept = sets_sweeps.sweep(unit_of_work)
     log.info("sets swept", canceled=swept.canceled, purged=swept.purged, accounts=swept.accounts)
+
+
+@task(TaskName.NOTIFY_SALES)
+def notify_sales() -> None:
+    """Tell artists what they sold on the days before today, in the market's time zone, once."""
+    today = market.day_of(datetime.now(UTC) - IN_PROGRESS)
+    count = 0
+    for ago in range(TOLD_DAYS, 0, -1):
+        with unit_of_work() as session:
+            count += sales.notify(session, today - timedelta(days=ago))
+    log.info("artists notified of sales", notifications=count)
 
 
 @task(TaskName.PURGE_NOTIFICATIONS)

@@ -16,6 +16,7 @@ from webapp.domain.queries.users import UserSummary
 
 View = TypeVar("View", bound=StyleView)
 OUTCOMES = ("upheld", "dismissed")  # of a decided report
+SALES = ("day", "sold", "earned", "refunded", "returned")  # of a style on a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,11 @@ def notification(view: NotificationView) -> LocalizedNotification:
         key = f"payment_complete_{view.metadata['product']}"
     elif key == NotificationType.REPORT_DECIDED and view.metadata.get("outcome") in OUTCOMES:
         key = f"report_decided_{view.metadata['outcome']}"
+    elif key == NotificationType.STYLE_SALES and view.metadata.get("refunded"):
+        key = "style_sales_and_refunds"
     reported = str(view.metadata.get("reported", "tag"))
     names = {
+        **{name: view.metadata.get(name, "…") for name in SALES},
         "actor": _display_name(view.actor) if view.actor else gettext("notification.somebody"),
         "title": target.title or "…",
         "excerpt": target.excerpt or "…",

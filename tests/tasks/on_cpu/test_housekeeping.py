@@ -1,6 +1,6 @@
 import os
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -10,6 +10,7 @@ from tasks.on_cpu import housekeeping
 from tasks.on_cpu.housekeeping import (
     collect_garbage,
     expire_purchases,
+    notify_sales,
     purge_expired,
     purge_jobs,
     purge_notifications,
@@ -44,6 +45,29 @@ def test_garbage_of_yesterday_is_collected_and_named_objects_stay(committed, sto
     keys = {info.key for info in storage.list()}
     assert "images/lost.png" not in keys
     assert style.adapter_key in keys
+
+
+def test_artists_are_told_the_day_after_what_they_sold_and_only_once(
+    committed, storage, monkeypatch
+):
+    with committed.begin() as session:
+        making.delivered(session, storage, 2)
+    tomorrow = datetime.now(UTC) + timedelta(days=1) + housekeeping.IN_PROGRESS
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return tomorrow.astimezone(tz)
+
+    sales = select(func.count()).where(Notification.type == NotificationType.STYLE_SALES)
+    notify_sales()
+    with committed() as session:
+        assert session.scalar(sales) == 0, "the day is not over"
+    monkeypatch.setattr(housekeeping, "datetime", Clock)
+    for _ in range(2):
+        notify_sales()
+        with committed() as session:
+            assert session.scalar(sales) == 1
 
 
 def test_old_keys_and_uploads_that_never_came_are_ended(committed):

@@ -11,6 +11,7 @@ from webapp.domain.services import notifications
 from webapp.http import event_streams
 
 NOTIFICATIONS = "/api/v1/notifications"
+SALES = "Your style “{}” on 2026-11-28: pictures sold: 3, tokens earned: 30"
 
 
 def listed(client, query=""):
@@ -62,6 +63,31 @@ def test_an_artist_is_told_of_the_style_itself(sign_in, session, told, style):
     assert (notification["target_type"], notification["target_id"]) == ("style", style.id)
     assert notification["target"]["title"] == style.name
     assert notification["target"]["generation_id"] is None
+
+
+@pytest.mark.parametrize(
+    "refunded,message",
+    [
+        ((0, 0), f"{SALES}."),
+        ((1, 10), f"{SALES}; pictures refunded: 1, tokens taken back: 10."),
+    ],
+)
+def test_an_artist_is_told_of_sales_and_of_refunds_if_there_were_any(
+    sign_in, session, style, refunded, message
+):
+    artist = session.get_one(User, style.artist_id)
+    numbers = dict(zip(("refunded", "returned"), refunded, strict=True))
+    notifications.notify(
+        session,
+        artist.id,
+        NotificationType.STYLE_SALES,
+        target_type="style",
+        target_id=style.id,
+        details={"day": "2026-11-28", "sold": 3, "earned": 30, **numbers},
+    )
+    session.commit()
+    (notification,) = listed(sign_in(artist))["results"]
+    assert notification["message"] == message.format(style.name)
 
 
 def test_words_are_in_the_language_that_the_reader_has_now(buyer_client, buyer, told, style):

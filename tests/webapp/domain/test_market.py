@@ -14,6 +14,12 @@ BEFORE_MIDNIGHT = datetime(2026, 11, 30, 14, 59, tzinfo=UTC)
 AFTER_MIDNIGHT = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
 
 
+def test_a_day_is_that_of_the_market():
+    first, next_first = market.bounds(date(2026, 11, 30))
+    assert first == datetime(2026, 11, 29, 15, tzinfo=UTC)
+    assert next_first == AFTER_MIDNIGHT
+
+
 @pytest.fixture
 def at(monkeypatch):
     """Let it be a moment."""

@@ -119,7 +119,11 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
         tell(session, buyer, kind, about=image.id, target_type="generation", **actor)
     tell(session, buyer, about=image.style_id)
     tell(session, buyer, NotificationType.STYLE_TRAINING_FAILED, about=image.style_id)
-    for kind in (NotificationType.STYLE_TRAINED, NotificationType.STYLE_OUTDATED):
+    for kind in (
+        NotificationType.STYLE_TRAINED,
+        NotificationType.STYLE_OUTDATED,
+        NotificationType.STYLE_SALES,
+    ):
         tell(session, buyer, kind, about=image.style_id)
     tell(session, buyer, NotificationType.PAYMENT_COMPLETE, about=3, target_type="purchase")
     for kind in (NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED):
@@ -141,7 +145,7 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
     links = Page(buyer_client.get("/notifications")).links()
     assert links.count(f"/g/{image.id}") == 3
     assert links.count(f"/g/{image.id}#comment-{comment_id}") == 1
-    assert links.count(f"/styles/{image.style_id}") == 4
+    assert links.count(f"/styles/{image.style_id}") == 5
     assert links.count("/sets/job_9") == 2
     assert links.count(f"/users/{buyer.id}") == 1
     assert "/wallet" in links

@@ -27,6 +27,7 @@ class NotificationType(StrEnum):
     SET_JOB_FAILED = "set_job_failed"
     STYLE_OUTDATED = "style_outdated"
     REPORT_DECIDED = "report_decided"
+    STYLE_SALES = "style_sales"
 
 
 class Notification(Base):

@@ -182,7 +182,7 @@ def test_a_head_in_pieces_and_a_large_body_arrive(served, connected):
 def test_a_body_that_is_refused_unread_leaves_the_connection_open(served, kept):
     kept.port = served()
     for _ in range(3):
-        kept.request("POST", "/refused", body=bytes(20 << 20))
+        kept.request("POST", "/refused", body=bytes(2 << 20))
         assert kept.getresponse().read() == b"0"
         assert kept.sock
 

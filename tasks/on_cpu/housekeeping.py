@@ -34,7 +34,7 @@ PASS_SECONDS = 300  # of one run over everything; the next one continues
 PURGE_SECONDS = 120  # of one run; the next one continues
 # Every payment is compared on two days, in case one run is missed; the newest may be in progress.
 RECONCILED, IN_PROGRESS = timedelta(days=2), timedelta(minutes=15)
-TOLD_DAYS = 2  # in case all runs of a day are missed
+NOTIFIED_DAYS = 2  # in case all runs of a day are missed
 
 
 def _in_pieces(purge: PurgePiece) -> int:
@@ -89,10 +89,10 @@ def sweep_sets() -> None:
 
 @task(TaskName.NOTIFY_SALES)
 def notify_sales() -> None:
-    """Tell artists what they sold on the days before today, in the market's time zone, once."""
+    """Notify artists once of what they sold on the last days that ended in the market's zone."""
     today = market.day_of(datetime.now(UTC) - IN_PROGRESS)
     count = 0
-    for ago in range(TOLD_DAYS, 0, -1):
+    for ago in range(NOTIFIED_DAYS, 0, -1):
         with unit_of_work() as session:
             count += sales.notify(session, today - timedelta(days=ago))
     log.info("artists notified of sales", notifications=count)

@@ -24,6 +24,7 @@ from webapp.http import draining
 from webapp.web_worker import WebWorker
 web_worker.HEAD_SECONDS = {head}
 web_worker.BODY_SECONDS = {body}
+web_worker.DISCARD_SECONDS = 60
 
 class LateWorker(WebWorker):
     def _accept_all(self, listener):
@@ -182,7 +183,7 @@ def test_a_head_in_pieces_and_a_large_body_arrive(served, connected):
 def test_a_body_that_is_refused_unread_leaves_the_connection_open(served, kept):
     kept.port = served()
     for _ in range(3):
-        kept.request("POST", "/refused", body=bytes(2 << 20))
+        kept.request("POST", "/refused", body=bytes(20 << 20))
         assert kept.getresponse().read() == b"0"
         assert kept.sock
 

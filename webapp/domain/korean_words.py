@@ -83,6 +83,11 @@ def translated(text: str) -> str | None:
     return " ".join(each for each in found if each) if all(found) else None
 
 
+def in_english(text: str) -> str:
+    """Return a text in English, or as it is without a complete translation."""
+    return translated(text) or text
+
+
 def unknown(text: str) -> list[str]:
     """Return the words of a text that have Korean letters and are not in the dictionary."""
     return [part for part in _parts(text) if is_korean(part) and part not in _tags()]

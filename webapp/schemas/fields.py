@@ -46,7 +46,7 @@ def in_english(text: Any) -> Any:
 
     So a request is compared with its repetition, and shown again, in English.
     """
-    return korean_words.translated(text) or text if isinstance(text, str) else text
+    return korean_words.in_english(text) if isinstance(text, str) else text
 
 
 # Before the limits of a field are checked: they apply to the text that is stored.

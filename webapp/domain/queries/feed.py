@@ -16,7 +16,7 @@ from webapp.domain.queries.generations import STYLE_COLUMNS, keyset_of
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.queries.users import UserSummary, summary
 from webapp.domain.queries.viewing import Viewer, matching, signed_url, tag_conditions
-from webapp.domain.services import follows, likes
+from webapp.domain.services import follows, generations, likes
 
 COLUMNS = (
     Generation.id, Generation.preview_key, Generation.thumbnail_key, Generation.width,
@@ -68,7 +68,7 @@ def pictures(
     keyset = keyset_of(filters.sort, {"list": "feed", **vars(filters)})
     # Not "IS TRUE": PostgreSQL uses the partial indexes only for exactly these conditions.
     public = select(Generation).where(
-        *(Generation.is_public, ~Generation.is_flagged),
+        *generations.SHOWN,
         *matching((Generation.style_id, filters.style_id), (Generation.user_id, filters.user_id)),
     )
 
@@ -105,17 +105,22 @@ def _narrowing(
 def _looked_up(
     session: Session, viewer: Viewer, keyset: Keyset, ids: AnySelect
 ) -> Sequence[AnyRow]:
-    statement = (
-        select(*COLUMNS, likes.liked_by(viewer.user_id).label("is_liked"))
+    statement = cards(likes.liked_by(viewer.user_id))
+    return session.execute(keyset.look_up(statement, ids)).all()
+
+
+def cards(is_liked: ColumnElement[bool]) -> AnySelect:
+    """Select the rows of `card`."""
+    return (
+        select(*COLUMNS, is_liked.label("is_liked"))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
     )
-    return session.execute(keyset.look_up(statement, ids)).all()
 
 
 def card(storage: Storage, row: AnyRow) -> FeedCard:
-    """Return a row that has the columns `COLUMNS` and `is_liked`."""
+    """Return the picture of a row of `cards`."""
     return FeedCard(
         id=row.id,
         user=summary(storage, row, user_id=row.user_id),

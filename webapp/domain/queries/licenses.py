@@ -18,6 +18,7 @@ from webapp.domain.models.style import Style
 from webapp.domain.queries.answers import ArtistName, StyleName
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest, SortColumn
 from webapp.domain.queries.viewing import signed_url
+from webapp.domain.services import generations
 
 EXPIRED = "expired"
 
@@ -147,7 +148,7 @@ def preview_key(session: Session, *, public_id: str) -> str | None:
     return session.scalar(
         select(Generation.preview_key)
         .join(Certificate, Certificate.generation_id == Generation.id)
-        .where(Certificate.public_id == public_id, Generation.is_public, ~Generation.is_flagged)
+        .where(Certificate.public_id == public_id, *generations.SHOWN)
     )
 
 

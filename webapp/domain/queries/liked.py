@@ -6,13 +6,12 @@ from sqlalchemy import and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
-from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.like import Like
-from webapp.domain.models.style import Style
 from webapp.domain.queries import feed
 from webapp.domain.queries.feed import FeedCard
 from webapp.domain.queries.pagination import Keyset, Page, PageRequest
+from webapp.domain.services import generations
 
 
 def pictures(
@@ -27,20 +26,16 @@ def pictures(
         [(Like.created_at, "liked_at", datetime), (Like.generation_id, "id", int)],
         {"list": "liked", "user_id": user_id},
     )
-    is_shown = and_(Generation.is_public, ~Generation.is_flagged)
     is_own = and_(Generation.user_id == user_id, Generation.deleted_at.is_(None))
     visible = (
         select(Like.created_at.label("liked_at"), Like.generation_id.label("id"))
         .join(Generation, Generation.id == Like.generation_id)
-        .where(Like.user_id == user_id, or_(is_shown, is_own))
+        .where(Like.user_id == user_id, or_(and_(*generations.SHOWN), is_own))
     )
     statement = (
-        select(*feed.COLUMNS, Like.created_at.label("liked_at"), true().label("is_liked"))
-        .select_from(Like)
-        .join(Generation, Generation.id == Like.generation_id)
-        .join(User, User.id == Generation.user_id)
-        .join(Style, Style.id == Generation.style_id)
-        .join(Artist, Artist.user_id == Style.artist_id)
+        feed.cards(true())
+        .add_columns(Like.created_at.label("liked_at"))
+        .join(Like, Like.generation_id == Generation.id)
         .where(Like.user_id == user_id)
     )
     rows = session.execute(keyset.look_up(statement, keyset.apply(visible, page))).all()

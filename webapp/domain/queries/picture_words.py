@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.queries.viewing import Viewer
+from webapp.domain.services import generations
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,6 @@ def of_picture(
     Its excluded words are for its owner alone. None for every other picture, as for an unknown id.
     Administrators see no more than others.
     """
-    is_shown = and_(Generation.is_public, ~Generation.is_flagged)
     row = session.execute(
         select(
             Generation.prompt_tags,
@@ -40,7 +40,7 @@ def of_picture(
             Generation.style_id == style_id,
             Generation.deleted_at.is_(None),
             ~Generation.is_try_out,
-            or_(is_shown, Generation.user_id == viewer.user_id),
+            or_(and_(*generations.SHOWN), Generation.user_id == viewer.user_id),
         )
     ).one_or_none()
     if row is None:

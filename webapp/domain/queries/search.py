@@ -162,7 +162,7 @@ def styles(session: Session, storage: Storage, term: str, page: PageRequest) -> 
 
 
 def _sought(session: Session, term: str) -> _Sought:
-    phrase = korean_words.translated(term) or term
+    phrase = korean_words.in_english(term)
     words = phrase.split()
     return _Sought(
         term=term,

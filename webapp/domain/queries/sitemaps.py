@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import NotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
-from webapp.domain.services import offers
+from webapp.domain.services import generations, offers
 
 IDS_IN_A_PART = 10_000
 
@@ -44,9 +44,7 @@ class Entry:
 
 _ROWS = {
     Kind.STYLES: select(Style.id, Style.updated_at).where(*offers.ON_SALE),
-    Kind.IMAGES: select(Generation.id, Generation.updated_at).where(
-        Generation.is_public, ~Generation.is_flagged
-    ),
+    Kind.IMAGES: select(Generation.id, Generation.updated_at).where(*generations.SHOWN),
 }
 _IDS = {Kind.STYLES: Style.id, Kind.IMAGES: Generation.id}
 

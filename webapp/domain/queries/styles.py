@@ -226,7 +226,7 @@ def for_admin(
         if not term:
             return []
         by_name = searching.contains(style.name_grams, style.name, term)
-        return [by_name | style.tags.contains([korean_words.translated(term) or term])]
+        return [by_name | style.tags.contains([korean_words.in_english(term)])]
 
     rows = keyset.find(
         Style,

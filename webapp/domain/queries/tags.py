@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, not_, select, true
+from sqlalchemy import and_, func, not_, select, true
 from sqlalchemy.orm import Session
 
 from webapp.domain import korean_words
@@ -18,7 +18,7 @@ from webapp.domain.queries.answers import extended
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.queries.searching import Search
 from webapp.domain.queries.viewing import Viewer
-from webapp.domain.services import offers, tags
+from webapp.domain.services import generations, offers, tags
 
 RECENT_IMAGES = 1000
 POPULAR_STYLES = 1000
@@ -84,8 +84,7 @@ def search(session: Session, *, text: str, page: PageRequest) -> Page[TagCard]:
 
     Korean words of the dictionary are searched in English.
     """
-    cleaned = searching.cleaned(session, text)
-    term = korean_words.translated(cleaned) or cleaned
+    term = korean_words.in_english(searching.cleaned(session, text))
     if not term:
         return Page(results=[], next_cursor=None)
     is_prefix = func.starts_with(Tag.name, term)
@@ -219,7 +218,7 @@ def _public_shares(session: Session, style_id: int, *, own: Collection[str]) -> 
         select(
             Generation.user_id,
             Generation.prompt_tags,
-            (Generation.is_public & ~Generation.is_flagged).label("is_visible"),
+            and_(*generations.SHOWN).label("is_visible"),
         )
         .where(Generation.style_id == style_id)
         .order_by(Generation.created_at.desc(), Generation.id.desc())

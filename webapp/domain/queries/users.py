@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, null, select
+from sqlalchemy import ColumnElement, and_, func, null, select
 from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.errors import NotFound
@@ -14,7 +14,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.queries.viewing import Viewer, signed_url
-from webapp.domain.services import follows
+from webapp.domain.services import follows, generations
 
 COLUMNS = (
     User.id,
@@ -104,7 +104,7 @@ def profile(session: Session, storage: Storage, *, user_id: int, viewer: Viewer)
             _images(
                 (Generation.status == GenerationStatus.COMPLETED) & ~Generation.is_try_out
             ).label("total"),
-            _images(Generation.is_public & ~Generation.is_flagged).label("public"),
+            _images(and_(*generations.SHOWN)).label("public"),
             _following_count().label("following"),
         )
         .select_from(User)

@@ -37,7 +37,7 @@ def decide(
 ) -> int:
     """Decide every open report of one target and apply the verdict; return how many reports.
 
-    Each reporter is told whether the report was upheld.
+    Each reporter is notified whether the report was upheld.
 
     Raises NotFound if no report is open (another administrator was faster), ValidationFailed for a
     verdict that the kind of target does not allow, and the errors of the change itself.

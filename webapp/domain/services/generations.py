@@ -47,6 +47,8 @@ from webapp.domain.services.duplicates import Picture
 from webapp.domain.sets_errors import RestylePrivate
 
 SEED_RANGE = 2**32
+# Images that everybody may see, in the words that the partial indexes have.
+SHOWN = (Generation.is_public, ~Generation.is_flagged)
 # What `may_see` asks of a row.
 VISIBILITY = (
     Generation.user_id,

@@ -55,7 +55,15 @@ from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import accounts, checkpoints, names, purchases, sets_leaving, tags
+from webapp.domain.services import (
+    accounts,
+    checkpoints,
+    generations,
+    names,
+    purchases,
+    sets_leaving,
+    tags,
+)
 
 UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationStatus.RETRYING)
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('leaving'))")
@@ -232,7 +240,7 @@ def _delete_follows(session: Session, user_id: int) -> None:
 def _tags_of_images(session: Session, user_id: int) -> list[str]:
     """Return the tags of the person's visible images, each as often as it was counted."""
     query = select(func.unnest(Generation.prompt_tags)).where(
-        Generation.user_id == user_id, Generation.is_public, ~Generation.is_flagged
+        Generation.user_id == user_id, *generations.SHOWN
     )
     return list(session.scalars(query))
 

@@ -69,7 +69,7 @@ def decide_report(
 def _notify_reporter(session: Session, report: Report) -> None:
     """Tell the reporter whether the report was upheld, but not the reason, nor about whom it was.
 
-    Nobody is told whose account is closed.
+    A reporter whose account is closed gets no notification.
     """
     if not session.scalar(select(User.is_active).where(User.id == report.reporter_id)):
         return

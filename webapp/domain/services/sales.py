@@ -1,4 +1,4 @@
-"""What artists sold on a day, told once for each style."""
+"""Notifications of what artists sold on a day, one for each style."""
 
 from datetime import date
 
@@ -19,8 +19,8 @@ SOLD, REFUNDED = TransferKind.PAYOUT, TransferKind.REVERSAL
 def notify(session: Session, day: date) -> int:
     """Notify each artist of the images sold and refunded on a date of the market; return how many.
 
-    One notification for each style, with the numbers of images and tokens. A date that was told is
-    not told again. Artists whose account is closed are left out.
+    One notification for each style and date, with the numbers of images and tokens: a second call
+    adds none. Artists whose account is closed are left out.
     """
     first, next_first = market.bounds(day)
     rows = session.execute(

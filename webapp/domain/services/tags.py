@@ -61,7 +61,7 @@ def normalise(
         if visible_text.has_stacked_marks(visible_text.composed(tag)):
             problem = FieldProblem("Has too many combining marks.")
             raise ValidationFailed(fields={field: [problem]})
-        text = mapped(korean_words.translated(tag) or tag)
+        text = mapped(korean_words.in_english(tag))
         if not 1 <= len(text) <= max_length:
             raise ValidationFailed(
                 fields={

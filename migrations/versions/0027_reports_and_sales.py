@@ -1,4 +1,4 @@
-"""Notifications of decided reports."""
+"""Notifications of decided reports and of sales."""
 
 from alembic import op
 
@@ -25,10 +25,10 @@ def replace(condition: str) -> None:
 
 def upgrade() -> None:
     """Apply. Older code shows such a notification by its key, without a text."""
-    replace(f"{TYPES}, 'report_decided')")
+    replace(f"{TYPES}, 'report_decided', 'style_sales')")
 
 
 def downgrade() -> None:
     """Undo."""
-    op.execute("DELETE FROM notifications WHERE type = 'report_decided'")
+    op.execute("DELETE FROM notifications WHERE type IN ('report_decided', 'style_sales')")
     replace(f"{TYPES})")

@@ -30,9 +30,11 @@ from webapp.http.access import user
 from webapp.pages import (
     accounts,
     assets,
+    atom,
     clock,
     comments,
     contact,
+    covers,
     feed,
     generations,
     licenses,
@@ -63,8 +65,10 @@ LED_TO = ("/api/", "/storage/")
 blueprint = Blueprint("pages", __name__)
 for each in (
     accounts,
+    atom,
     comments,
     contact,
+    covers,
     feed,
     generations,
     licenses,

@@ -1,4 +1,4 @@
-"""Files for crawlers and browsers: /robots.txt, /sitemap.xml, the touch icon."""
+"""Files for crawlers and browsers: robots.txt, sitemap.xml, icons, the web app manifest."""
 
 from collections.abc import Callable
 from typing import Any
@@ -76,6 +76,22 @@ def part(kind: str, number: int) -> AnyResponse:
 def icon() -> AnyResponse:
     """Send the icon as PNG, for home screens and link previews without a picture."""
     return _cacheable(current_app.send_static_file("seal.png"))
+
+
+@blueprint.get("/favicon.ico")
+@public
+def favicon() -> AnyResponse:
+    """Send the icon to programs that look for it here without reading a page."""
+    return _cacheable(current_app.send_static_file("favicon.ico"))
+
+
+@blueprint.get("/site.webmanifest")
+@public
+def manifest() -> AnyResponse:
+    """Return what a phone needs to put the site on its home screen."""
+    response = make_response(render_template("site.webmanifest"))
+    response.mimetype = "application/manifest+json"
+    return _cacheable(response)
 
 
 def _xml(template: str, **values: Any) -> AnyResponse:

@@ -1,5 +1,8 @@
+import json
 import re
+from io import BytesIO
 
+from PIL import Image
 from sqlalchemy import update
 
 from tests import making
@@ -69,6 +72,27 @@ def test_crawlers_are_told_where_the_map_is_and_may_fetch_pictures(client):
 def test_a_home_screen_gets_the_seal(client):
     answer = client.get("/apple-touch-icon.png")
     assert (answer.status_code, answer.mimetype) == (200, "image/png")
+
+
+def test_programs_that_look_for_an_icon_at_its_old_place_find_it(client):
+    answer = client.get("/favicon.ico")
+    assert answer.status_code == 200
+    with Image.open(BytesIO(answer.data)) as icon:
+        assert (icon.format, icon.info["sizes"]) == ("ICO", {(16, 16), (32, 32), (48, 48)})
+
+
+def test_a_phone_can_put_the_site_on_its_home_screen(client):
+    assert Page(client.get("/")).all("link", rel="manifest", href="/site.webmanifest")
+    answer = client.get("/site.webmanifest")
+    assert answer.mimetype == "application/manifest+json"
+    manifest = json.loads(answer.text)
+    assert (manifest["start_url"], manifest["display"]) == ("/", "standalone")
+    for each in manifest["icons"]:
+        icon = client.get(each["src"])
+        assert icon.mimetype == each["type"]
+        if each["type"] == "image/png":
+            with Image.open(BytesIO(icon.data)) as opened:
+                assert "{}x{}".format(*opened.size) == each["sizes"]
 
 
 def test_every_page_says_what_others_may_show_of_it(client, style, image):

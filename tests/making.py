@@ -91,8 +91,8 @@ def user(session, *, tokens: int = 100, **columns) -> User:
 def take_tokens(session, user_id: int, amount: int) -> None:
     ledger.move(
         session,
-        ledger._account(session, user_id, "spendable"),
-        ledger._account(session, None, "platform"),
+        ledger.account_of(session, user_id, "spendable"),
+        ledger.account_of(session, None, "platform"),
         amount,
         "grant",
         key=f"taken-{next(_numbers)}",

@@ -48,6 +48,7 @@ from webapp.domain.queries import (
     audit as audit_queries,
     cases as case_queries,
     comments as comment_queries,
+    earnings as earning_queries,
     feed as feed_queries,
     generations as generation_queries,
     ledger as ledger_queries,
@@ -345,7 +346,7 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
     hashes = [Random(seed).getrandbits(64) for seed in range(registry.MAX_HASHES)]
     months = [datetime.now(UTC) - timedelta(days=30 * ago) for ago in range(12, -1, -1)]
     return {
-        "earnings of a year": lambda session: token_queries.earned_between(
+        "earnings of a year": lambda session: earning_queries.between(
             session, POPULAR_STYLE, months
         ),
         "balances": lambda session: ledger.balances(session, size.whale),

@@ -1,16 +1,23 @@
-"""/tokens: packages on offer, balances, transactions."""
+"""/tokens: packages on offer, balances, transactions, earned tokens made available."""
 
 from flask import Blueprint, Response
 
+from webapp.domain.errors import InsufficientTokens
 from webapp.domain.queries import tokens as token_queries
-from webapp.domain.queries.tokens import TransactionFilter
-from webapp.domain.services import packages
+from webapp.domain.queries.tokens import Balance as BalanceOfUser, TransactionFilter
+from webapp.domain.services import earnings, packages
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope, localize
 from webapp.http.access import public, signed_in, user
-from webapp.http.operations import operation
+from webapp.http.operations import Idempotency, operation
 from webapp.schemas.fields import Listed
-from webapp.schemas.tokens import Balance, PackageView, TransactionQuery, TransactionView
+from webapp.schemas.tokens import (
+    Balance,
+    Conversion,
+    PackageView,
+    TransactionQuery,
+    TransactionView,
+)
 
 blueprint = Blueprint("tokens", __name__)
 
@@ -29,6 +36,20 @@ def list_packages() -> Response:
 def read_balance() -> Response:
     """Show one's available, held and earned tokens."""
     return envelope.success(token_queries.balance(db.session(), user().id))
+
+
+@blueprint.post("/tokens/conversions")
+@signed_in
+@operation(
+    gives=Balance,
+    status=201,
+    errors=(InsufficientTokens,),
+    idempotent=Idempotency("POST /tokens/conversions", "/api/v1/tokens/balance"),
+)
+def convert(body: Conversion) -> BalanceOfUser:
+    """Make earned tokens available for pictures."""
+    earnings.convert(db.session(), user().id, body.amount)
+    return token_queries.balance(db.session(), user().id)
 
 
 @blueprint.get("/tokens/transactions")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import urlencode
 
 from flask import (
@@ -15,13 +16,14 @@ from flask import (
     stream_with_context,
     url_for,
 )
-from pydantic import Field
+from pydantic import Field, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.domain.errors import NotFound
+from webapp.domain.errors import DomainError, NotFound
 from webapp.domain.gateways.payments import TOSS_SCRIPT
 from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.queries import (
+    earnings as earning_queries,
     payments as payment_queries,
     styles as style_queries,
     tokens as token_queries,
@@ -30,14 +32,15 @@ from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.queries.payments import OrderDetail
 from webapp.domain.queries.styles import OwnStyleCard
 from webapp.domain.queries.tokens import TransactionFilter
-from webapp.domain.services import packages, purchases, sets_purchases
+from webapp.domain.services import earnings, packages, purchases, sets_purchases
 from webapp.extensions import app_settings, db, payment_addresses, storage
 from webapp.http import bodies, headers, idempotency, localize
 from webapp.http.access import own_transactions, signed_in, user
 from webapp.http.google import local_path
 from webapp.pages import clock, links, payment_words, wallet_export
 from webapp.pages.fragments import is_fragment
-from webapp.schemas.tokens import TransactionQuery
+from webapp.pages.problems import Problems, by_field
+from webapp.schemas.tokens import Conversion, TransactionQuery
 
 blueprint = Blueprint("wallet", __name__)
 PURCHASES_SHOWN = 10
@@ -84,6 +87,11 @@ def show() -> str:
         return render_template(
             "wallet/rows.html" if query.cursor else "wallet/ledger.html", **ledger
         )
+    return _page(ledger)
+
+
+def _page(ledger: dict[str, object], problems: Problems | None = None) -> str:
+    """Return the whole wallet, with the errors of the form for earned tokens."""
     page = payment_queries.own(
         db.session(),
         payment_addresses(),
@@ -94,6 +102,7 @@ def show() -> str:
     order = _order(request.args.get("order", ""))
     return render_template(
         "wallet/index.html",
+        problems=problems or {},
         tokens=token_queries.balance(db.session(), user().id),
         packages=packages.on_offer(),
         purchases=page.results,
@@ -142,6 +151,25 @@ def buy() -> AnyResponse:
     if after != "/":
         session[AFTER] = [order_id, after]
     return redirect(url_for(".pay", order_id=order_id), 303)
+
+
+@blueprint.post("/wallet/conversions")
+@signed_in
+def convert() -> AnyResponse | tuple[str, int]:
+    """Make earned tokens available."""
+    try:
+        body = Conversion.model_validate(request.form.to_dict())
+        idempotency.form_once(
+            "POST /wallet/conversions", body.model_dump(), partial(_convert, body)
+        )
+    except (ValidationError, DomainError) as error:
+        texts, status = by_field(error, "amount")
+        return _page(_ledger(LedgerQuery()), texts), status
+    return redirect(url_for(".show", _anchor="earnings-title"), 303)
+
+
+def _convert(body: Conversion) -> dict[str, int]:
+    return {"transfer_id": earnings.convert(db.session(), user().id, body.amount)}
 
 
 @blueprint.get("/wallet/purchases/<order_id>/pay")
@@ -217,7 +245,7 @@ def _earnings() -> Earnings | None:
         edges.append(first)
         first = clock.month_before(first)
     edges.reverse()
-    amounts = token_queries.earned_between(db.session(), user().id, edges)
+    amounts = earning_queries.between(db.session(), user().id, edges)
     return Earnings(
         styles=sorted(styles, key=lambda style: -style.total_earned_tokens),
         months=list(zip(edges, amounts, strict=False)),

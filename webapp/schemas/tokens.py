@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from webapp.schemas.fields import Answer, Count, Id, Name, PageQuery, Time, Url
+from webapp.schemas.fields import MAX_BIGINT, Answer, Body, Count, Id, Name, PageQuery, Time, Url
 
 ALIASES = {"consume": "usage", "generation": "usage", "earn": "earning"}
 
@@ -48,6 +48,12 @@ class TransactionQuery(PageQuery):
     direction: Literal["in", "out"] | None = None
     since: Moment | None = Field(None, alias="from")
     until: Moment | None = Field(None, alias="to")
+
+
+class Conversion(Body):
+    """POST /tokens/conversions."""
+
+    amount: int = Field(ge=1, le=MAX_BIGINT, examples=[50])
 
 
 class PackageView(Answer):

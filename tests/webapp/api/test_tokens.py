@@ -135,3 +135,42 @@ def test_nobody_reads_somebody_elses_money(client, sign_in, session, ordered):
     assert client.get(TRANSACTIONS).status_code == 401
     stranger = sign_in(making.user(session))
     assert [row["type"] for row in listed(stranger)] == ["bonus"]
+
+
+CONVERSIONS = "/api/v1/tokens/conversions"
+
+
+def test_earned_tokens_are_made_available_and_listed_once(artist_client, ordered, finish):
+    finish(ordered)
+    answer = artist_client.post(CONVERSIONS, json={"amount": 4})
+    assert answer.status_code == 201
+    balance = answer.json["data"]
+    assert (balance["token_balance"], balance["earned_token_balance"]) == (104, 6)
+    converted, earning, _ = listed(artist_client)
+    assert (converted["type"], converted["direction"], converted["amount"]) == ("earning", "in", 4)
+    assert converted["memo"] == "Earned tokens made available"
+    assert converted["balance_after"] == 104
+    assert earning["amount"] == 10
+
+
+def test_a_conversion_that_is_sent_again_moves_nothing_more(artist_client, ordered, finish):
+    finish(ordered)
+    headers = {"Idempotency-Key": "converted-once"}
+    answers = [
+        artist_client.post(CONVERSIONS, json={"amount": 4}, headers=headers) for _ in range(2)
+    ]
+    assert answers[0].json["data"] == answers[1].json["data"]
+    assert artist_client.get("/api/v1/tokens/balance").json["data"]["earned_token_balance"] == 6
+
+
+@pytest.mark.parametrize("amount", [0, -1, 1.5, "ten", None, 2**63])
+def test_a_conversion_needs_a_number_of_tokens(artist_client, amount):
+    refused = artist_client.post(CONVERSIONS, json={"amount": amount})
+    assert refused.status_code == 422
+    assert list(refused.json["error"]["details"]["fields"]) == ["amount"]
+
+
+def test_more_than_was_earned_is_refused(artist_client, ordered, finish):
+    finish(ordered)
+    refused = artist_client.post(CONVERSIONS, json={"amount": 11})
+    assert (refused.status_code, error_code(refused)) == (402, "INSUFFICIENT_TOKENS")

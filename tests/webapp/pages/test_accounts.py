@@ -140,5 +140,5 @@ def test_who_signs_in_is_told_what_that_accepts(client, monkeypatch):
 def test_who_becomes_an_artist_is_told_what_earned_tokens_are_worth(buyer_client):
     page = Page(buyer_client.get("/become-artist"))
     assert "You earn the whole price of each delivered picture, in tokens." in page.text
-    assert "can neither be spent nor be paid out in money" in page.text
+    assert "Today they cannot be paid out in money" in page.text
     assert "/how-it-works#earnings" in page.links()

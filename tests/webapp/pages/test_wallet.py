@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import secrets
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
 
@@ -397,8 +398,44 @@ def test_korean_readers_read_korean(buyer_client):
 def test_whoever_buys_finds_the_refund_policy_beside_it(buyer_client, artist_client):
     page = Page(buyer_client.get("/wallet"))
     assert "/refunds#tokens" in page.links()
-    assert "can neither be spent" not in page.text
-    assert "can neither be spent" in Page(artist_client.get("/wallet")).text
+    assert "cannot be paid out in money" not in page.text
+    assert "cannot be paid out in money" in Page(artist_client.get("/wallet")).text
     assert "/refunds#sets" in Page(buyer_client.get("/sets")).links()
     pay = Page(buyer_client.get(buy(buyer_client)))
     assert pay.links().count("/refunds") == pay.links().count("/terms") == 2
+
+
+def converting(client, amount):
+    form = {"csrf_token": client.csrf_token, "idempotency_key": secrets.token_hex(16)}
+    return client.post("/wallet/conversions", data=form | {"amount": amount})
+
+
+def test_an_artist_makes_earned_tokens_available(artist_client, ordered, finish):
+    finish(ordered)
+    answer = converting(artist_client, "4")
+    assert (answer.status_code, answer.location) == (303, "/wallet#earnings-title")
+    page = Page(artist_client.get("/wallet"))
+    assert "Available 104" in page.text
+    assert "Earned with your styles 6" in page.text
+    assert "Earned tokens made available" in page.text
+
+
+@pytest.mark.parametrize(
+    "amount, status, text", [("11", 402, "enough tokens"), ("", 422, ""), ("many", 422, "")]
+)
+def test_a_wrong_amount_of_earned_tokens_is_said_at_its_field(
+    artist_client, ordered, finish, amount, status, text
+):
+    finish(ordered)
+    answer = converting(artist_client, amount)
+    assert answer.status_code == status
+    page = Page(answer)
+    [field] = page.all("input", name="amount")
+    assert field["aria-invalid"] == "true"
+    assert text in page.text
+    assert "Earned with your styles 10" in page.text
+
+
+def test_who_earned_nothing_is_not_asked(artist_client, buyer_client):
+    for client in (artist_client, buyer_client):
+        assert Page(client.get("/wallet")).all("form", action="/wallet/conversions") == []

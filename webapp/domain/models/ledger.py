@@ -34,6 +34,9 @@ class TransferKind(StrEnum):
     REVERSAL = "reversal"
     PURCHASE = "purchase"
     PURCHASE_REFUND = "purchase_refund"
+    CONVERSION = "conversion"  # earned tokens become spendable
+    CONVERSION_BACK = "conversion_back"  # spendable ones become earned again, for a reversal
+    COVER = "cover"  # what the artist lacks for a reversal, paid by the platform
 
 
 class Account(Base):

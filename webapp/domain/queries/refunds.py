@@ -25,7 +25,8 @@ from webapp.domain.models.style import Style
 from webapp.domain.queries.answers import StyleName
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import signed_url
-from webapp.domain.services import purchase_delivery, purchases
+from webapp.domain.services import earnings, purchase_delivery, purchases
+from webapp.domain.services.earnings import ReversalShares
 from webapp.domain.services.generation_refunds import REFUND_KINDS
 from webapp.domain.sets_errors import CreditsExhausted
 
@@ -41,11 +42,12 @@ class RefundedBuyer:
 
 @dataclass(frozen=True, slots=True)
 class ChargedArtist:
-    """The artist of a picture; `balance` is the earned tokens."""
+    """The artist of a picture, with the earned tokens, and who would pay the refund."""
 
     id: int
     artist_name: str
     balance: int
+    shares: ReversalShares
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def of_generation(
             Artist.artist_name,
             _balance(Generation.user_id, AccountKind.SPENDABLE).label("buyer_balance"),
             _balance(Style.artist_id, AccountKind.EARNED).label("artist_balance"),
+            _balance(Style.artist_id, AccountKind.SPENDABLE).label("artist_spendable"),
             select(Transfer.id)
             .where(Transfer.generation_id == generation_id, Transfer.kind.in_(REFUND_KINDS))
             .limit(1)
@@ -123,7 +126,7 @@ def of_generation(
         style=StyleName(row.style_id, row.style_name),
         amount_tokens=row.price_tokens,
         buyer=RefundedBuyer(row.user_id, row.username, row.buyer_balance or 0),
-        artist=ChargedArtist(row.artist_id, row.artist_name, row.artist_balance or 0),
+        artist=_charged(row),
         refusal=_refusal_of_generation(row),
     )
 
@@ -149,6 +152,12 @@ def _balance(owner_id: Any, kind: AccountKind) -> Any:
     )
 
 
+def _charged(row: AnyRow) -> ChargedArtist:
+    earned, spendable = row.artist_balance or 0, row.artist_spendable or 0
+    shares = earnings.reversal_shares(row.price_tokens, earned=earned, spendable=spendable)
+    return ChargedArtist(row.artist_id, row.artist_name, earned, shares)
+
+
 def _refusal_of_generation(row: AnyRow) -> type[DomainError] | None:
     if row.reversal_id is not None:
         return AlreadyRefunded
@@ -156,7 +165,7 @@ def _refusal_of_generation(row: AnyRow) -> type[DomainError] | None:
         return GenerationStillProcessing
     if row.price_tokens == 0:
         return TryOutFree
-    return InsufficientTokens if (row.artist_balance or 0) < row.price_tokens else None
+    return None
 
 
 def _refusal_of_purchase(purchase: Purchase, balance: int) -> type[DomainError] | None:

@@ -4,15 +4,12 @@ No text is stored with a transaction: `memo` is its kind, which `webapp.http.loc
 sentence in the language of the request.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    DateTime,
     String,
     case,
     func,
@@ -26,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
-from webapp.domain.models.ledger import Account, AccountKind, Transfer, TransferKind
+from webapp.domain.models.ledger import Account, Transfer, TransferKind
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.queries.answers import StyleName
@@ -36,6 +33,7 @@ from webapp.domain.services import ledger
 
 IN, OUT = "in", "out"
 # A reversal takes an artist's earning back and is the buyer's refund: its type depends on the side.
+# A conversion is listed once, where the tokens can be spent.
 TYPES: dict[tuple[str, str], str] = {
     (TransferKind.BONUS, IN): "bonus",
     (TransferKind.GRANT, IN): "bonus",
@@ -46,6 +44,9 @@ TYPES: dict[tuple[str, str], str] = {
     (TransferKind.REVERSAL, IN): "refund",
     (TransferKind.PURCHASE, IN): "purchase",
     (TransferKind.PURCHASE_REFUND, OUT): "refund",
+    (TransferKind.CONVERSION, IN): "earning",
+    (TransferKind.CONVERSION_BACK, OUT): "earning",
+    (TransferKind.COVER, IN): "earning",
 }
 PENDING, COMPLETED, REFUNDED = "pending", "completed", "refunded"
 
@@ -161,43 +162,6 @@ def transactions(
     )
     rows = session.execute(statement).all()
     return keyset.page(rows, page, lambda row: _transaction(storage, row))
-
-
-def earned_between(session: Session, user_id: int, moments: Sequence[datetime]) -> list[int]:
-    """Return the tokens that a user earned with styles between consecutive, ascending moments.
-
-    A reversal by an administrator counts as negative at its own time. No rows are summed: only
-    payouts and reversals change the earned balance, each row stores the balance after it, and an
-    index finds the last row before a moment.
-    """
-    edges = func.unnest(array(moments, type_=DateTime(timezone=True)))
-    edge = edges.table_valued("at", name="edge").render_derived()
-    payout = _last(Transfer.credit_account_id, TransferKind.PAYOUT, edge.c.at)
-    reversal = _last(Transfer.debit_account_id, TransferKind.REVERSAL, edge.c.at)
-    both = union_all(
-        payout.add_columns(Transfer.credit_balance_after.label("balance")).subquery().select(),
-        reversal.add_columns(Transfer.debit_balance_after.label("balance")).subquery().select(),
-    ).subquery()
-    last = select(both.c.balance).order_by(both.c.created_at.desc(), both.c.id.desc()).limit(1)
-    rows = session.scalars(
-        select(func.coalesce(last.correlate(edge, Account).scalar_subquery(), 0))
-        .select_from(edge)
-        .join(Account, true())
-        .where(Account.owner_id == user_id, Account.kind == AccountKind.EARNED)
-        .order_by(edge.c.at)
-    ).all()
-    balances = rows or [0] * len(moments)
-    return [after - before for before, after in pairwise(balances)]
-
-
-def _last(account_id: Any, kind: TransferKind, before: ColumnElement[datetime]) -> AnySelect:
-    return (
-        select(Transfer.created_at, Transfer.id)
-        .where(account_id == Account.id, Transfer.kind == kind, Transfer.created_at < before)
-        .order_by(Transfer.created_at.desc(), Transfer.id.desc())
-        .limit(1)
-        .correlate_except(Transfer)
-    )
 
 
 def _keyset(columns: Any, binding: dict[str, object]) -> Keyset:

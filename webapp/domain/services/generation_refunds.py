@@ -13,7 +13,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Transfer, TransferKind
-from webapp.domain.services import audit, ledger
+from webapp.domain.services import audit, earnings
 
 REFUND_KINDS = (TransferKind.REFUND, TransferKind.REVERSAL)
 
@@ -48,7 +48,7 @@ def refund_generation(
         raise TryOutFree
     if image.status != GenerationStatus.COMPLETED:
         raise GenerationStillProcessing(generation_ids=[generation_id])
-    transfer_id = ledger.reverse(session, image)
+    transfer_id = earnings.reverse(session, image)
     audit.record(
         session,
         admin_id=admin_id,

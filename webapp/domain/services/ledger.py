@@ -41,17 +41,17 @@ def welcome(session: Session, user: User) -> None:
     """
     person = hashlib.sha256(user.google_sub.encode()).hexdigest()[:32]
     key = f"bonus:{person}"
-    spendable = _account(session, user.id, AccountKind.SPENDABLE)
-    _account(session, user.id, AccountKind.EARNED)
+    spendable = account_of(session, user.id, AccountKind.SPENDABLE)
+    account_of(session, user.id, AccountKind.EARNED)
     if session.scalar(select(Transfer.id).where(Transfer.idempotency_key == key)) is None:
-        platform = _account(session, None, AccountKind.PLATFORM)
+        platform = account_of(session, None, AccountKind.PLATFORM)
         move(session, platform, spendable, WELCOME_TOKENS, TransferKind.BONUS, key=key)
 
 
 def grant(session: Session, user_id: int, amount: int, key: str) -> None:
     """Credit tokens on behalf of an operator, once per key."""
-    platform = _account(session, None, AccountKind.PLATFORM)
-    spendable = _account(session, user_id, AccountKind.SPENDABLE)
+    platform = account_of(session, None, AccountKind.PLATFORM)
+    spendable = account_of(session, user_id, AccountKind.SPENDABLE)
     move(session, platform, spendable, amount, TransferKind.GRANT, key=f"grant:{key}")
 
 
@@ -59,8 +59,8 @@ def credit_purchase(session: Session, purchase: Purchase) -> None:
     """Credit the tokens of a paid purchase."""
     move(
         session,
-        _account(session, None, AccountKind.PLATFORM),
-        _account(session, purchase.user_id, AccountKind.SPENDABLE),
+        account_of(session, None, AccountKind.PLATFORM),
+        account_of(session, purchase.user_id, AccountKind.SPENDABLE),
         purchase.amount_tokens,
         TransferKind.PURCHASE,
         key=f"purchase:{purchase.id}",
@@ -72,8 +72,8 @@ def refund_purchase(session: Session, purchase: Purchase) -> None:
     """Debit the tokens of a refunded purchase. Raises InsufficientTokens if they were spent."""
     move(
         session,
-        _account(session, purchase.user_id, AccountKind.SPENDABLE),
-        _account(session, None, AccountKind.PLATFORM),
+        account_of(session, purchase.user_id, AccountKind.SPENDABLE),
+        account_of(session, None, AccountKind.PLATFORM),
         purchase.amount_tokens,
         TransferKind.PURCHASE_REFUND,
         key=f"purchase_refund:{purchase.id}",
@@ -88,8 +88,8 @@ def hold(session: Session, generation: Generation) -> None:
     """
     move(
         session,
-        _account(session, generation.user_id, AccountKind.SPENDABLE),
-        _account(session, None, AccountKind.ESCROW),
+        account_of(session, generation.user_id, AccountKind.SPENDABLE),
+        account_of(session, None, AccountKind.ESCROW),
         generation.price_tokens,
         TransferKind.HOLD,
         key=f"hold:{generation.id}",
@@ -117,23 +117,6 @@ def refunded_at(session: Session, generation_id: int) -> datetime:
     ).one()
 
 
-def reverse(session: Session, generation: Generation) -> int:
-    """Refund the price of a delivered generation out of the artist's earnings.
-
-    Returns the transfer's id.
-    """
-    artist_id = session.scalar(select(Style.artist_id).where(Style.id == generation.style_id))
-    return move(
-        session,
-        _account(session, artist_id, AccountKind.EARNED),
-        _account(session, generation.user_id, AccountKind.SPENDABLE),
-        generation.price_tokens,
-        TransferKind.REVERSAL,
-        key=f"reversal:{generation.id}",
-        generation_id=generation.id,
-    )
-
-
 def is_reversed() -> ColumnElement[bool]:
     """Return the condition that an administrator refunded a row's generation."""
     return exists().where(
@@ -150,8 +133,8 @@ def _settle(
 ) -> None:
     move(
         session,
-        _account(session, None, AccountKind.ESCROW),
-        _account(session, owner_id, account),
+        account_of(session, None, AccountKind.ESCROW),
+        account_of(session, owner_id, account),
         generation.price_tokens,
         kind,
         key=f"{kind.value}:{generation.id}",
@@ -194,6 +177,20 @@ def move(
     ).one()
 
 
+def lock(session: Session, *accounts: Account) -> dict[int, int]:
+    """Lock accounts of users and return their balances by id.
+
+    Always in the order of their ids, so that two transactions never wait for each other.
+    """
+    rows = session.execute(
+        select(Account.id, Account.balance)
+        .where(Account.id.in_({account.id for account in accounts}))
+        .order_by(Account.id)
+        .with_for_update(key_share=True)
+    )
+    return {row.id: row.balance for row in rows}
+
+
 def _change(session: Session, account: Account, amount: int) -> int | None:
     if account.owner_id is None:
         return None
@@ -210,7 +207,7 @@ def _change(session: Session, account: Account, amount: int) -> int | None:
     return after
 
 
-def _account(session: Session, owner_id: int | None, kind: AccountKind) -> Account:
+def account_of(session: Session, owner_id: int | None, kind: AccountKind) -> Account:
     """Return an account; it is created on first use."""
     query = select(Account).where(
         Account.owner_id.is_not_distinct_from(owner_id), Account.kind == kind

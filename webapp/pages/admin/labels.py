@@ -58,6 +58,9 @@ TRANSFERS: dict[str, LazyString] = {
     TransferKind.REVERSAL: _("Refund by an administrator"),
     TransferKind.PURCHASE: _("Payment"),
     TransferKind.PURCHASE_REFUND: _("Payment refunded"),
+    TransferKind.CONVERSION: _("Earned tokens made available"),
+    TransferKind.CONVERSION_BACK: _("Made earned again for a refund"),
+    TransferKind.COVER: _("Refund paid by the platform"),
 }
 ACCOUNTS: dict[str, LazyString] = {
     AccountKind.SPENDABLE: _("available"),

@@ -74,12 +74,12 @@ _EARNINGS = Section(
         ),
         _("Earned tokens are in your wallet, apart from the tokens that you can spend."),
         _(
-            "Today earned tokens can neither be spent nor be paid out in money, and there is no"
-            " date for payouts."
+            "Earned tokens can be spent on pictures, once you make them available in your wallet."
+            " Today they cannot be paid out in money, and there is no date for payouts."
         ),
         _(
             "If an administrator refunds a delivered picture to its buyer, its price is taken from"
-            " your earned tokens."
+            " your earned tokens, or from those that you have made available."
         ),
     ),
 )
@@ -159,7 +159,7 @@ _CERTIFICATES = Section(
     links=(Link("/verify", _("Verify a picture")), Link("/licenses", _("Licences"))),
 )
 VERSIONS: Versions = {
-    "2026-11-29": Document(
+    "2026-11-30": Document(
         title=_("How it works"),
         summary=_(
             "What buyers and artists do here, what a token costs, what an artist earns, and how a"

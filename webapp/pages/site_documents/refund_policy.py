@@ -26,7 +26,7 @@ _DELIVERED = Section(
         _("The price of a delivered picture goes to its artist and is not refunded automatically."),
         _(
             "If something is wrong with a picture, ask us. An administrator can refund its whole"
-            " price, which is then taken from the earned tokens of the artist."
+            " price, which is then taken back from the artist."
         ),
         _("You keep a picture that was refunded, and its licence, unless the licence is revoked."),
     ),
@@ -104,7 +104,7 @@ _DEADLINES = Section(
     ),
 )
 VERSIONS: Versions = {
-    "2026-11-29": Document(
+    "2026-11-30": Document(
         title=_("Refund policy"),
         summary=_("When you get tokens, credits or money back, and what you need to do for it."),
         sections=(_PICTURES, _DELIVERED, _TOKENS, _SETS, _PAYMENTS, _DEADLINES),

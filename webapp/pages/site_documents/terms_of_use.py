@@ -85,8 +85,8 @@ _ARTISTS = Section(
         ),
         _("You earn the whole price of each delivered picture, in tokens."),
         _(
-            "Today earned tokens can neither be spent nor be paid out in money, and there is no"
-            " date for payouts."
+            "Earned tokens can be spent on pictures, once you make them available in your wallet."
+            " Today they cannot be paid out in money, and there is no date for payouts."
         ),
         _("You can stop the sale of a style. Licences that were sold stay valid."),
     ),
@@ -137,7 +137,7 @@ _CHANGES = Section(
     ),
 )
 VERSIONS: Versions = {
-    "2026-11-29": Document(
+    "2026-11-30": Document(
         title=_("Terms of use"),
         summary=_("What you and this site may expect of each other."),
         sections=(

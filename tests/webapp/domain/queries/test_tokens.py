@@ -3,11 +3,11 @@ import pytest
 from tests import making
 from tests.statements import statements
 from webapp.domain.models.style import Style
-from webapp.domain.queries import tokens as token_queries
+from webapp.domain.queries import earnings as earning_queries, tokens as token_queries
 from webapp.domain.queries.answers import StyleName
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.tokens import Balance, TransactionFilter
-from webapp.domain.services import generations, ledger
+from webapp.domain.services import earnings, generations, ledger
 
 
 def listed(session, storage, user_id, **filters):
@@ -111,18 +111,31 @@ def test_earnings_between_moments_include_reversals_when_they_happened(session, 
     first = paid(session, storage, style, count=3)
     between = session.scalar(making.text("SELECT clock_timestamp()"))
     paid(session, storage, style)
-    ledger.reverse(session, first[0])
-    ledger.reverse(session, first[1])
+    earnings.reverse(session, first[0])
+    earnings.reverse(session, first[1])
     later = session.scalar(making.text("SELECT clock_timestamp()"))
     moments = [now, between, later, later]
-    assert token_queries.earned_between(session, style.artist_id, moments) == [30, -10, 0]
-    whole = token_queries.earned_between(session, style.artist_id, [now, later])
+    assert earning_queries.between(session, style.artist_id, moments) == [30, -10, 0]
+    whole = earning_queries.between(session, style.artist_id, [now, later])
     assert whole == [token_queries.balance(session, style.artist_id).earned_token_balance]
+
+
+def test_earned_tokens_that_were_spent_stay_earned(session, storage):
+    style = making.style(session, storage)
+    now = session.scalar(making.text("SELECT clock_timestamp()"))
+    first = paid(session, storage, style, count=3)
+    earnings.convert(session, style.artist_id, 25)
+    between = session.scalar(making.text("SELECT clock_timestamp()"))
+    earnings.convert(session, style.artist_id, 5)
+    earnings.reverse(session, first[0])
+    paid(session, storage, style)
+    later = session.scalar(making.text("SELECT clock_timestamp()"))
+    assert earning_queries.between(session, style.artist_id, [now, between, later]) == [30, 0]
 
 
 def test_who_earned_nothing_or_has_no_account_earned_nothing(session):
     now = session.scalar(making.text("SELECT clock_timestamp()"))
     buyer = making.user(session)
     making.order(session, buyer, making.style(session))
-    assert token_queries.earned_between(session, buyer.id, [now, now, now]) == [0, 0]
-    assert token_queries.earned_between(session, 2**40, [now, now, now]) == [0, 0]
+    assert earning_queries.between(session, buyer.id, [now, now, now]) == [0, 0]
+    assert earning_queries.between(session, 2**40, [now, now, now]) == [0, 0]

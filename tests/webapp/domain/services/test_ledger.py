@@ -223,6 +223,6 @@ def test_the_database_itself_refuses_impossible_money(session, statement):
 def test_system_accounts_exist_once_even_when_opened_in_parallel(committed):
     def open_account():
         with committed.begin() as mine:
-            return ledger._account(mine, None, "escrow").id
+            return ledger.account_of(mine, None, "escrow").id
 
     assert len(set(at_once(*[open_account] * 8))) == 1

@@ -1,4 +1,7 @@
-"""/: public pictures, newest or most liked first, or of followed users."""
+"""/: public pictures, most liked or newest first, or of followed users.
+
+Visitors see the most liked ones first, people who are signed in the newest.
+"""
 
 from collections import Counter
 
@@ -26,6 +29,8 @@ PAGE_PARAMETERS = ("cursor", "limit")
 def show() -> str | tuple[str, int]:
     """Show the feed; for htmx, only the next cards."""
     filters = bodies.query(FeedQuery)
+    if "sort" not in request.args:
+        filters = filters.model_copy(update={"sort": _usual_sort()})
     if filters.following and viewer().user_id is None:
         raise Unauthorized
     try:
@@ -35,6 +40,10 @@ def show() -> str | tuple[str, int]:
             raise
         return _render(filters, Page(results=[], next_cursor=None), error), error.status
     return _render(filters, page)
+
+
+def _usual_sort() -> str:
+    return "popular" if viewer().user_id is None else "recent"
 
 
 @blueprint.get("/training")
@@ -67,6 +76,8 @@ def _render(
     filters: FeedQuery, page: Page[FeedCard], problem: ValidationFailed | None = None
 ) -> str:
     query = request.args.to_dict(flat=False)
+    if _usual_sort() == "popular":  # named, because a cursor is of one order, also after a sign-in
+        query.setdefault("sort", [filters.sort])
     return render_template(
         "feed/cards.html" if is_fragment() else "feed/index.html",
         page=page,
@@ -74,6 +85,7 @@ def _render(
         is_first="cursor" not in query,
         query={name: values for name, values in query.items() if name not in PAGE_PARAMETERS},
         suggested_tags=_suggested_tags(filters.tags, page),
+        usual_sort=_usual_sort(),
         problem=problem,
         training=None if is_fragment() else _training(),
     )

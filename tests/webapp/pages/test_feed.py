@@ -71,17 +71,32 @@ def test_a_page_of_the_browsers_history_stays_as_long_as_it_was(client, wall):
     assert "limit" not in following
 
 
+def test_visitors_see_the_most_liked_first_and_people_who_are_signed_in_the_newest(
+    client, buyer_client, session, wall
+):
+    liked = wall[0]
+    session.execute(update(Generation).where(Generation.id == liked).values(like_count=9))
+    session.commit()
+    assert shown(Page(client.get("/")))[0] == liked
+    assert shown(Page(buyer_client.get("/")))[0] == shown(Page(client.get("/?sort=recent")))[0]
+    assert shown(Page(buyer_client.get("/")))[0] != liked
+    assert shown(Page(buyer_client.get("/?sort=popular")))[0] == liked
+    for page in (Page(client.get("/")), Page(buyer_client.get("/"))):
+        [chosen] = [each for each in page.all("a") if each.get("aria-current") == "true"]
+        assert chosen["href"] == "/"
+
+
 def test_filters_stand_in_the_address_and_can_be_taken_off(client, session, wall):
     session.execute(
         update(Generation).where(Generation.id == wall[3]).values(prompt_tags=["boat", "fog"])
     )
     session.commit()
-    page = Page(client.get("/?sort=popular&tags=boat"))
+    page = Page(client.get("/?sort=recent&tags=boat"))
     assert len(shown(page)) == 20
-    assert {"/?sort=popular", "/?sort=popular&tags=boat&tags=sea"} <= set(page.links())
+    assert {"/?sort=recent", "/?sort=recent&tags=boat&tags=sea"} <= set(page.links())
     both = Page(client.get("/?tags=boat&tags=fog"))
     assert shown(both) == [wall[3]]
-    assert {"/?tags=boat", "/?tags=fog", "/?sort=popular&tags=boat&tags=fog"} <= set(both.links())
+    assert {"/?tags=boat", "/?tags=fog", "/?sort=recent&tags=boat&tags=fog"} <= set(both.links())
     assert {each["value"] for each in both.all("input", type="hidden", name="tags")} == {
         "boat",
         "fog",

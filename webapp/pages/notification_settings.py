@@ -30,15 +30,13 @@ WORDS = {
         _("Comments"), _("Comments on your pictures, and replies to you.")
     ),
     NotificationKind.FOLLOWS: KindWords(_("Followers"), _("Somebody follows you.")),
-    NotificationKind.ORDERS: KindWords(
-        _("Orders"), _("Your pictures and albums are ready. They are under Me without it too.")
-    ),
+    NotificationKind.ORDERS: KindWords(_("Orders"), _("Your pictures and albums are ready.")),
     NotificationKind.STYLES: KindWords(
         _("Your styles"), _("A training ended, or a style has to be trained again.")
     ),
     NotificationKind.SALES: KindWords(_("Sales"), _("Once a day, what each of your styles sold.")),
     NotificationKind.MONEY: KindWords(
-        _("Money"), _("Payments, refunds, and orders that failed and were refunded.")
+        _("Payments and refunds"), _("Payments, refunds, and orders that failed and were refunded.")
     ),
     NotificationKind.REPORTS: KindWords(
         _("Decisions of administrators"), _("What became of your reports.")

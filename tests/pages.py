@@ -91,6 +91,7 @@ PAGES = (
     Page("me-settings-artist", "/me/settings", ARTIST),
     Page("me-leave", "/me/leave", BUYER),
     Page("notifications", "/notifications", ARTIST),
+    Page("notification-settings", "/notifications/settings", ARTIST),
     Page("admin", "/admin", ADMINISTRATOR),
     Page("admin-hidden", "/admin/flagged", ADMINISTRATOR),
     Page("admin-people", "/admin/users", ADMINISTRATOR),

@@ -33,7 +33,7 @@ CLEAN_SHARE, DENOISED_SHARE = 0.15, 0.15  # of the rows; the others are sampled 
 MIN_TIME, MAX_TIME = 200, 650  # diffusion times of the denoised rows
 NEUTRAL_SHARE = 0.3  # of the pictures that are not sampled; the others have a pretraining style
 _EDGE_WEIGHT = 0.5  # weight of errors in differences between neighbouring pixels
-_LEARNING_RATE = 1.5e-3
+LEARNING_RATE = 1.5e-3
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,12 @@ def fit_refiner(
     crop: int = CROP,
     seed: int = 7,
     autocast: bool = False,
+    learning_rate: float = LEARNING_RATE,
 ) -> Iterator[tuple[int, float]]:
-    """Train the codec's refiner for some seconds or steps; yields (step, loss) after each step."""
+    """Train the codec's refiner for some seconds or steps; yields (step, loss) after each step.
+
+    `learning_rate` is that of its first steps; it decreases to a fiftieth.
+    """
     assert codec.refiner is not None  # noqa: S101 - `with_refiner` makes one
     codec.refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     source = torch.Generator().manual_seed(seed)
@@ -189,7 +193,7 @@ def fit_refiner(
             pictures, plain = recolour(pictures, plain, source)
         for group in optimizer.param_groups:
             warmup = min(1.0, step / 50)
-            group["lr"] = warmup * _LEARNING_RATE * (0.02 + 0.98 * (1 - progress) ** 1.5)
+            group["lr"] = warmup * learning_rate * (0.02 + 0.98 * (1 - progress) ** 1.5)
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             output = codec.refiner(plain.contiguous(memory_format=torch.channels_last))
         loss = refining_loss(output.float(), pictures)
@@ -230,6 +234,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--pictures", type=int, default=3000)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
     parser.add_argument("--resume", action="store_true", help="from DIR/vae_refined")
     parser.add_argument(
         "--precision", choices=("bf16", "fp32"), default="fp32",
@@ -248,7 +253,11 @@ def main() -> None:
     losses: list[float] = []
     autocast = arguments.precision == "bf16"
     for step, loss in fit_refiner(
-        codec, examples, seconds=60 * arguments.minutes, autocast=autocast
+        codec,
+        examples,
+        seconds=60 * arguments.minutes,
+        autocast=autocast,
+        learning_rate=arguments.learning_rate,
     ):
         losses.append(loss)
         if step % 25 == 0:

@@ -166,16 +166,17 @@ STATEMENTS = (
            'What a boat!', n % 200 = 3, now() - (:generations - n) * interval '1 minute'
     FROM generate_series(1, :generations) AS n""",
     """
-    INSERT INTO notifications (recipient_id, actor_id, type, target_type, target_id, dedupe_key,
-                               is_read, created_at)
+    INSERT INTO notifications (recipient_id, actor_id, type, target_type, target_id,
+                               generation_id, dedupe_key, is_read, created_at)
     SELECT user_id, NULL,
            'generation_' || CASE status WHEN 'completed' THEN 'complete' ELSE 'failed' END,
-           'generation', id, 'generation_complete:' || id, id % 10 < 8,
+           'generation', id, id, 'generation_complete:' || id, id % 10 < 8,
            created_at + interval '20 seconds'
     FROM generations WHERE status IN ('completed', 'failed')
     UNION ALL
     SELECT generations.user_id, likes.user_id, 'like', 'generation', generations.id,
-           'like:' || generations.id || ':by:' || likes.user_id, true, likes.created_at
+           generations.id, 'like:' || generations.id || ':by:' || likes.user_id, true,
+           likes.created_at
     FROM likes JOIN generations ON generations.id = likes.generation_id
     WHERE likes.user_id <> generations.user_id""",
     """

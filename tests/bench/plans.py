@@ -43,6 +43,7 @@ from webapp.domain.due_jobs import DueJob
 from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
 from webapp.domain.queries import (
     audit as audit_queries,
@@ -81,6 +82,7 @@ from webapp.domain.services import (
     duplicates,
     idempotency,
     ledger,
+    notification_groups,
     notifications,
     operations,
     stuck_jobs,
@@ -393,6 +395,9 @@ def loops(session: Session) -> dict[str, Callable[[], object]]:
         kind, seconds = JobKind.GENERATION, 60
         return lambda: jobs.claim_batch(session, kind, lease_seconds=seconds, limit=4, **which)
 
+    latest = select(Notification).order_by(Notification.id.desc()).limit(1)
+    notification = session.scalars(latest).one()
+
     def purge(*, is_read: bool) -> Callable[[], object]:
         return lambda: notifications.purge(session, is_read=is_read, older_than=day, limit=10)
 
@@ -409,6 +414,21 @@ def loops(session: Session) -> dict[str, Callable[[], object]]:
         "purge jobs": lambda: ended_jobs.purge(session, older_than=day, limit=10),
         "purge read notifications": purge(is_read=True),
         "purge unread notifications": purge(is_read=False),
+        "read by the page of a picture": lambda: notifications.mark_seen(
+            session, notification.recipient_id, notification.target_id
+        ),
+        "hide a picture": lambda: notifications.delete_of_hidden(
+            session, [notification.target_id], notification.recipient_id
+        ),
+        "delete a comment": lambda: notifications.delete_of_comments(
+            session, notification.target_id, [1]
+        ),
+        "take a like back": lambda: notification_groups.withdraw_like(
+            session,
+            notification.recipient_id,
+            generation_id=notification.target_id,
+            actor_id=notification.recipient_id,
+        ),
         "purge idempotency keys": lambda: idempotency.purge(session, limit=10),
     }
 

@@ -73,7 +73,7 @@ def test_photos_become_signed_and_paid_images_over_http_alone(outside, person):
         assert "Far Harbor" in certificate.text
     assert artist.balance()["earned_token_balance"] == 20
     assert buyer.balance()["token_balance"] == 80
-    assert told_to(outside, buyer) == {"generation_complete": 2}
+    assert told_to(outside, buyer) == {"generation_complete": 1}  # of the order
 
 
 def test_one_told_to_leave_puts_its_training_back_and_uses_nothing_up(outside, person):

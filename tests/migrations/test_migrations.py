@@ -150,6 +150,40 @@ def test_tags_and_names_that_are_there_are_counted_and_taken(fresh):
     engine.dispose()
 
 
+def test_notifications_that_are_there_get_their_picture(fresh):
+    """Since 0029 a notification names the picture that it is about, also that of a comment."""
+    database.migrate(fresh, "0014")
+    engine = create_engine(fresh)
+    with engine.begin() as connection:
+        for statement in CLOSED_BEFORE:
+            connection.execute(text(statement))
+    database.migrate(fresh, scripts().get_revision("0029").down_revision)
+    with engine.begin() as connection:
+        for statement in NOTIFIED_BEFORE:
+            connection.execute(text(statement))
+    database.migrate(fresh)
+    with engine.connect() as connection:
+        query = "SELECT target_type, generation_id FROM notifications ORDER BY id DESC LIMIT 4"
+        told = connection.execute(text(query)).all()
+        assert told == [("comment", 1), ("comment", None), ("style", None), ("generation", 6000)]
+        filled = "SELECT count(*) FROM notifications WHERE generation_id = target_id"
+        assert connection.scalar(text(filled)) == 6000
+    engine.dispose()
+
+
+# More than one transaction fills.
+NOTIFIED_BEFORE = (
+    "INSERT INTO comments (id, generation_id, user_id, content) VALUES (9, 1, 2, 'Fine')",
+    """
+    INSERT INTO notifications (recipient_id, type, target_type, target_id, dedupe_key)
+    SELECT 1, 'like', 'generation', n, 'like:' || n FROM generate_series(1, 6000) AS n""",
+    """
+    INSERT INTO notifications (recipient_id, type, target_type, target_id, dedupe_key)
+    VALUES (1, 'style_trained', 'style', 1, 'a'), (1, 'comment', 'comment', 404, 'b'),
+           (1, 'comment', 'comment', 9, 'c')""",
+)
+
+
 EXCLUSIVE_CERTIFICATE = """
     INSERT INTO certificates (public_id, generation_id, artist_id, style_id, licensee_id,
                               license_type, terms_version, valid_from, image_sha256, width, height,

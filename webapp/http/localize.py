@@ -16,7 +16,9 @@ from webapp.domain.queries.users import UserSummary
 
 View = TypeVar("View", bound=StyleView)
 OUTCOMES = ("upheld", "dismissed")  # of a decided report
-SALES = ("day", "sold", "earned", "refunded", "returned")  # of a style on a day
+# Of sales of a style on a day, and of a refund.
+NUMBERS = ("day", "sold", "earned", "refunded", "returned", "amount")
+PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +64,46 @@ def gain_summary(levels: LearnedAspects) -> str:
 def notification(view: NotificationView) -> LocalizedNotification:
     """Return a notification with its text."""
     target = view.target
-    key: str = view.type
-    if key == NotificationType.COMMENT and target.excerpt is None:
-        key = "comment_gone"
-    elif key == NotificationType.GENERATION_FAILED and "is_try_out" in view.metadata:
-        key = "try_out_failed"  # free, so the text must not mention a refund
-    elif key == NotificationType.PAYMENT_COMPLETE and "product" in view.metadata:
-        key = f"payment_complete_{view.metadata['product']}"
-    elif key == NotificationType.REPORT_DECIDED and view.metadata.get("outcome") in OUTCOMES:
-        key = f"report_decided_{view.metadata['outcome']}"
-    elif key == NotificationType.STYLE_SALES and view.metadata.get("refunded"):
-        key = "style_sales_and_refunds"
     reported = str(view.metadata.get("reported", "tag"))
     names = {
-        **{name: view.metadata.get(name, "…") for name in SALES},
+        **{name: view.metadata.get(name, "…") for name in NUMBERS},
+        "count": view.count,
+        "others": view.count - 1,
         "actor": _display_name(view.actor) if view.actor else gettext("notification.somebody"),
         "title": target.title or "…",
         "excerpt": target.excerpt or "…",
         "reported": gettext("notification.reported." + reported),
     }
-    return extended(LocalizedNotification, view, message=gettext("notification." + key) % names)
+    text = gettext("notification." + _key(view)) % names
+    return extended(LocalizedNotification, view, message=text)
+
+
+def _key(view: NotificationView) -> str:
+    """Return which text of a type fits the notification."""
+    key: str = view.type
+    details = view.metadata
+    if key == NotificationType.COMMENT and view.target.excerpt is None:
+        return "comment_gone"
+    if key == NotificationType.GENERATION_FAILED and "is_try_out" in details:
+        return "try_out_failed"  # free, so the text must not mention a refund
+    if key == NotificationType.PAYMENT_COMPLETE and "product" in details:
+        return f"payment_complete_{details['product']}"
+    if key == NotificationType.REPORT_DECIDED and details.get("outcome") in OUTCOMES:
+        return f"report_decided_{details['outcome']}"
+    if key == NotificationType.REFUND and "product" in details:
+        return f"refund_{details['product']}"
+    return _key_by_numbers(view)
+
+
+def _key_by_numbers(view: NotificationView) -> str:
+    """Return which text of a type fits the numbers of the notification."""
+    if view.type == NotificationType.STYLE_SALES and view.metadata.get("refunded"):
+        return "style_sales_and_refunds"
+    if view.type == NotificationType.LIKE and view.count > 1:
+        return "like_two" if view.count == PAIR else "like_several"
+    if view.type == NotificationType.GENERATION_COMPLETE and view.count > 1:
+        return "generation_complete_several"
+    return view.type
 
 
 def _display_name(actor: UserSummary) -> str:

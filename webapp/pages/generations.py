@@ -13,7 +13,7 @@ from webapp.domain.queries import comments as comment_queries, generations as ge
 from webapp.domain.queries.comments import CommentView
 from webapp.domain.queries.generation_views import FINAL, GenerationView, OwnGenerationView
 from webapp.domain.queries.pagination import Page, PageRequest
-from webapp.domain.services import generations, offers
+from webapp.domain.services import generations, notifications, offers
 from webapp.extensions import db, storage
 from webapp.http.access import public, signed_in, user, viewer
 from webapp.pages import problems, structured_data
@@ -28,7 +28,13 @@ MAX_DESCRIPTION = 500
 @blueprint.get("/g/<id:generation_id>")
 @public
 def show(generation_id: int) -> str:
-    """Show a picture; private and unfinished ones only to their owner."""
+    """Show a picture, and mark as read what the user was told of it.
+
+    Private and unfinished ones are shown only to their owner.
+    """
+    reader_id = viewer().user_id
+    if reader_id is not None:
+        notifications.mark_seen(db.session(), reader_id, generation_id)
     return page(generation_id)
 
 

@@ -67,7 +67,7 @@ def mark_all_read() -> AnyResponse:
 def notification_page(notice: LocalizedNotification) -> str | None:
     """Return the page a notification links to; None when there is none or it was deleted."""
     picture_id = notice.target.generation_id
-    if notice.type == NotificationType.PAYMENT_COMPLETE:
+    if notice.type == NotificationType.PAYMENT_COMPLETE or notice.target_type == "purchase":
         return url_for("pages.wallet.show")
     if notice.type == NotificationType.COMMENT:
         return f"/g/{picture_id}#comment-{notice.target_id}" if picture_id else None

@@ -148,6 +148,7 @@ TERM_PROBLEMS: dict[str, LazyString] = {
 SAVED: dict[str, LazyString] = {
     "profile": _("Your profile is saved."),
     "artist": _("Saved. All new pictures use this signature."),
+    "notifications": _("Your notification settings are saved."),
 }
 FAREWELLS: dict[str, LazyString] = {
     "deleted": _("Your account is deleted. Thank you for using Style License."),

@@ -67,6 +67,9 @@ class NotificationView(Answer):
     target_type: TargetType
     target_id: Id
     target: Target
+    count: int = Field(
+        ge=1, examples=[1], description="likes of a picture, finished pictures of an order, else 1"
+    )
     metadata: NotificationDetails = Field(examples=[{"attempt": 1}])
     message: str = Field(examples=["mina likes your picture in “Ink Harbor”."])
     is_read: bool = Field(examples=[False])

@@ -10,6 +10,7 @@ from tests.webapp.conftest import error_code, signed_in_client
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.audit import AuditEntry
 from webapp.domain.models.license import Certificate
+from webapp.domain.models.notification import Notification
 from webapp.domain.models.report import Report
 from webapp.domain.models.style import Style, Tag
 from webapp.domain.services import ledger, purchases
@@ -509,6 +510,55 @@ def test_a_delivered_image_is_refunded_out_of_the_artists_earnings_once(
     assert style["total_earned_tokens"] == 0
     (entry,) = log(admin_client, object_type="generation", object_id=image.id)
     assert entry["after"] == {"refunded": True, "transaction_id": transaction_id}
+
+
+def test_the_buyer_is_told_of_a_refund_once(admin_client, buyer_client, session, style, image):
+    body = {"generation_id": image.id, "reason": REASON}
+    for _ in range(2):
+        admin_client.post(f"{ADMIN}/refunds", json=body)
+    told = buyer_client.get("/api/v1/notifications").json["data"]["results"]
+    (refund,) = [each for each in told if each["type"] == "refund"]
+    assert (refund["target_type"], refund["target_id"]) == ("generation", image.id)
+    assert refund["message"] == (
+        f"An administrator refunded your picture in “{style.name}”: 10 tokens are back in your"
+        " wallet."
+    )
+    assert REASON not in refund["message"]
+
+
+def test_a_buyer_whose_account_is_closed_is_not_told_of_a_refund(
+    admin_client, session, buyer, image
+):
+    admin_client.patch(f"{ADMIN}/users/{buyer.id}", json={"is_active": False, "reason": REASON})
+    admin_client.post(f"{ADMIN}/refunds", json={"generation_id": image.id, "reason": REASON})
+    told = session.scalars(select(Notification.type).where(Notification.recipient_id == buyer.id))
+    assert list(told) == ["generation_complete"]
+
+
+def test_the_notification_of_a_comment_goes_when_it_is_hidden(
+    admin_client, buyer_client, admirer_client, image
+):
+    comments = f"/api/v1/generations/{image.id}/comments"
+    said = admirer_client.post(comments, json={"content": "Nasty."}).json["data"]["id"]
+    types = lambda: [  # noqa: E731 - read twice
+        each["type"] for each in buyer_client.get("/api/v1/notifications").json["data"]["results"]
+    ]
+    assert "comment" in types()
+    change(admin_client, f"comments/{said}", is_hidden=True)
+    assert types() == ["generation_complete"]
+
+
+def test_others_lose_the_notifications_of_a_picture_that_an_administrator_hides(
+    admin_client, buyer_client, admirer_client, image
+):
+    comments = f"/api/v1/generations/{image.id}/comments"
+    said = admirer_client.post(comments, json={"content": "Fine."}).json["data"]["id"]
+    buyer_client.post(comments, json={"content": "Thanks.", "parent_id": said})
+    count = lambda client: client.get("/api/v1/notifications/unread-count").json["data"]  # noqa: E731
+    assert count(admirer_client) == {"unread_count": 1}
+    change(admin_client, f"generations/{image.id}", is_flagged=True)
+    assert count(admirer_client) == {"unread_count": 0}
+    assert count(buyer_client) == {"unread_count": 2}
 
 
 def test_an_image_that_refunds_itself_is_not_refunded_by_hand(

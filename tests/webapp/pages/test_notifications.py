@@ -8,7 +8,7 @@ from tests.statements import statements
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
 from webapp.domain.models.notification import Notification, NotificationType
-from webapp.domain.services import comments, follows, generations, notifications
+from webapp.domain.services import comments, follows, generations, likes, notifications
 
 MOST_STATEMENTS = 5
 HTMX = {"HX-Request": "true"}
@@ -128,6 +128,7 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
     tell(session, buyer, NotificationType.PAYMENT_COMPLETE, about=3, target_type="purchase")
     for kind in (NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED):
         tell(session, buyer, kind, about=9, target_type="set_job", details={"job_id": "job_9"})
+    tell(session, buyer, NotificationType.REFUND, about=image.id, target_type="generation")
     tell(session, buyer, NotificationType.FOLLOW, about=buyer.id, target_type="user", **actor)
     tell(
         session,
@@ -143,7 +144,7 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
     )
     assert kinds == set(NotificationType)
     links = Page(buyer_client.get("/notifications")).links()
-    assert links.count(f"/g/{image.id}") == 3
+    assert links.count(f"/g/{image.id}") == 4
     assert links.count(f"/g/{image.id}#comment-{comment_id}") == 1
     assert links.count(f"/styles/{image.style_id}") == 5
     assert links.count("/sets/job_9") == 2
@@ -176,3 +177,45 @@ def test_news_take_as_many_statements_as_one(buyer_client, session, buyer, told,
     with statements(session) as many:
         buyer_client.get("/notifications")
     assert len(few) == len(many) <= MOST_STATEMENTS
+
+
+def test_to_open_a_picture_marks_what_was_told_of_it_as_read(
+    buyer_client, client, session, buyer, ordered, finish
+):
+    image = finish(ordered, is_public=True)
+    admirer = making.user(session)
+    likes.like(session, user=admirer, generation_id=image.id)
+    comments.post(session, user=admirer, generation_id=image.id, content="Fine", parent_id=None)
+    follows.follow(session, user=admirer, followed_id=buyer.id)
+    session.commit()
+    assert client.get(f"/g/{image.id}").status_code == 200
+    assert notifications.unread_count(session, buyer.id) == 4
+    page = Page(buyer_client.get(f"/g/{image.id}"))
+    assert "Notifications 1" in page.text
+    unread = Page(buyer_client.get("/notifications?unread_only=true")).text
+    assert f"{admirer.username} follows you." in unread
+    assert "likes your picture" not in unread
+
+
+def test_several_likes_and_a_whole_order_are_one_row_each(
+    buyer_client, session, storage, buyer, style
+):
+    made = making.order(session, buyer, style, count=3)
+    for image in made:
+        making.finish(session, storage, image, is_public=True)
+    people = [making.user(session) for _ in range(3)]
+    for person in people:
+        likes.like(session, user=person, generation_id=made[0].id)
+    session.commit()
+    page = Page(buyer_client.get("/notifications"))
+    assert len(page.all("li", **{"class": "notice-row unread"})) == 2
+    latest = people[-1].username
+    assert f"{latest} and 2 others like your picture in “{style.name}”." in page.text
+    assert f"Your 3 pictures in “{style.name}” are ready." in page.text
+    likes.unlike(session, user=people[0], generation_id=made[0].id)
+    session.commit()
+    assert f"{latest} and 1 other like your" in Page(buyer_client.get("/notifications")).text
+    buyer_client.patch("/api/v1/users/me", json={"language": "ko"})
+    text = Page(buyer_client.get("/notifications")).text
+    assert f"{latest}님 외 1명이 “{style.name}” 이미지를 좋아합니다." in text
+    assert f"“{style.name}” 이미지 3장이 완성되었습니다." in text

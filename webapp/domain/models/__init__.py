@@ -18,6 +18,7 @@ from webapp.domain.models import (
     license,  # noqa: A004 - the noun of the field
     like,
     notification,
+    notification_setting,
     payment,
     report,
     sets_account,
@@ -50,6 +51,7 @@ __all__ = [
     "license",
     "like",
     "notification",
+    "notification_setting",
     "payment",
     "report",
     "sets_account",

@@ -1,4 +1,4 @@
-"""Notifications: one per event and recipient; the text is made when it is displayed."""
+"""Notifications: one per event or group of events; the text is made when it is displayed."""
 
 from enum import StrEnum
 
@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp.domain.db import Base
 from webapp.domain.models.columns import CreatedAt, Id, one_of
 from webapp.domain.models.documents import NotificationDetails
+
+GROUP = ":group:"
 
 
 class NotificationType(StrEnum):
@@ -28,10 +30,15 @@ class NotificationType(StrEnum):
     STYLE_OUTDATED = "style_outdated"
     REPORT_DECIDED = "report_decided"
     STYLE_SALES = "style_sales"
+    REFUND = "refund"
 
 
 class Notification(Base):
-    """One event for one recipient; the unique dedupe key prevents duplicates."""
+    """One event for one recipient; the unique dedupe key prevents duplicates.
+
+    Some events share a row, which names the latest: the likes of a picture, and the finished
+    pictures of an order. Their dedupe key contains GROUP.
+    """
 
     __tablename__ = "notifications"
     __table_args__ = (
@@ -46,6 +53,12 @@ class Notification(Base):
             postgresql_where="NOT is_read",
         ),
         Index("ix_notifications_retention", "is_read", "created_at"),
+        Index(
+            "ix_notifications_of_picture",
+            "generation_id",
+            "recipient_id",
+            postgresql_where="generation_id IS NOT NULL",
+        ),
     )
 
     id: Mapped[Id]
@@ -54,6 +67,9 @@ class Notification(Base):
     type: Mapped[NotificationType] = mapped_column(String(30))
     target_type: Mapped[str] = mapped_column(String(20))
     target_id: Mapped[int] = mapped_column(BigInteger)
+    generation_id: Mapped[int | None] = mapped_column(
+        BigInteger, comment="the picture that it is about, also of a comment"
+    )
     dedupe_key: Mapped[str] = mapped_column(String(100))
     # Not `metadata`: that name is SQLAlchemy's own.
     details: Mapped[NotificationDetails] = mapped_column("metadata", JSONB, server_default="{}")

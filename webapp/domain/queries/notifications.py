@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, case, cast, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Text, case, cast, func, select
+from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.documents import NotificationDetails
-from webapp.domain.models.generation import Generation
-from webapp.domain.models.notification import Notification, NotificationType
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.like import Like
+from webapp.domain.models.notification import GROUP, Notification, NotificationType
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
@@ -25,6 +26,31 @@ from webapp.domain.queries.viewing import Viewer, signed_url
 from webapp.domain.services import generations, notifications
 
 MAX_EXCERPT = 80
+
+
+def _event_count() -> ColumnElement[int]:
+    """Return how many events a row stands for: the likes of a picture, or those of an order.
+
+    An order has at most four pictures; the likes of a picture are counted in its row.
+    """
+    other = aliased(Generation)
+    finished = select(func.count()).where(
+        other.order_id == Generation.order_id,
+        other.status == GenerationStatus.COMPLETED,
+        other.deleted_at.is_(None),
+    )
+    own_like = select(func.count()).where(
+        Like.generation_id == Generation.id, Like.user_id == Notification.recipient_id
+    )
+    return case(
+        (~Notification.dedupe_key.contains(GROUP, autoescape=True), 1),
+        (
+            Notification.type == NotificationType.LIKE,
+            Generation.like_count - own_like.correlate(Generation, Notification).scalar_subquery(),
+        ),
+        else_=finished.correlate(Generation).scalar_subquery(),
+    )
+
 
 COLUMNS = (
     Notification.id,
@@ -50,6 +76,7 @@ COLUMNS = (
     ).label("title"),
     func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
     Generation.id.label("generation_id"),
+    _event_count().label("event_count"),
     Comment.content,
     Comment.is_hidden,
     *generations.VISIBILITY,
@@ -75,6 +102,7 @@ class Target:
 class NotificationView:
     """A notification without its text.
 
+    `count` is the number of its events: likes of a picture, finished pictures of an order, else 1.
     `metadata` is a JSON column: a flat map of few short values, different for each type.
     """
 
@@ -84,6 +112,7 @@ class NotificationView:
     target_type: str
     target_id: int
     target: Target
+    count: int
     metadata: NotificationDetails
     is_read: bool
     created_at: datetime
@@ -122,9 +151,18 @@ def newest(session: Session, storage: Storage, *, user_id: int) -> NotificationV
 
 
 def stamp(session: Session, user_id: int) -> tuple[Any, ...]:
-    """Return the unread count and the newest id: they change with each new or read notification."""
-    newest_id = select(func.max(Notification.id)).where(Notification.recipient_id == user_id)
-    return notifications.unread_count(session, user_id), session.scalar(newest_id)
+    """Return the unread count, and id and time of the newest notification.
+
+    They change with each new or read notification, and with each event of a group.
+    """
+    newest_first = (
+        select(Notification.id, Notification.created_at)
+        .where(Notification.recipient_id == user_id)
+        .order_by(Notification.created_at.desc(), Notification.id.desc())
+        .limit(1)
+    )
+    newest_row = session.execute(newest_first).one_or_none()
+    return notifications.unread_count(session, user_id), newest_row and tuple(newest_row)
 
 
 def _with_targets() -> AnySelect:
@@ -166,6 +204,7 @@ def _view(storage: Storage, row: AnyRow) -> NotificationView:
             excerpt=_excerpt(row) if is_visible else None,
             generation_id=row.generation_id if is_visible else None,
         ),
+        count=max(row.event_count or 1, 1),
         metadata=row.details,
         is_read=row.is_read,
         created_at=row.created_at,

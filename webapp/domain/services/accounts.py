@@ -178,6 +178,12 @@ def lock_active(session: Session, user_id: int) -> None:
     )
 
 
+def lock_undeleted(session: Session, user_id: int) -> bool:
+    """Lock the user row (FOR KEY SHARE), also of a closed account; False if it is deleted."""
+    locked = select(User.deleted_at).with_for_update(read=True, key_share=True)
+    return session.scalar(locked.where(User.id == user_id)) is None
+
+
 def _lock_exclusively(session: Session, user_id: int) -> None:
     """Lock the user row (FOR UPDATE): a change of a unique name must not run beside another."""
     _check_active(session, select(User.is_active).with_for_update(), user_id)

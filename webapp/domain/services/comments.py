@@ -54,6 +54,7 @@ def post(
             actor_id=user.id,
             target_type="comment",
             target_id=comment_id,
+            generation_id=generation_id,
             event=str(comment_id),
         )
     return comment_id
@@ -105,6 +106,7 @@ def delete(session: Session, *, user: User, comment_id: int) -> int:
     if not deleted_ids:
         raise CommentNotFound(id=comment_id)
     _count(session, comment.generation_id, -len(deleted_ids))
+    notifications.delete_of_comments(session, comment.generation_id, deleted_ids)
     if comment.parent_id is not None:
         _count_replies(session, comment.parent_id, -1)
     return int(comment.generation_id)

@@ -13,7 +13,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Transfer, TransferKind
-from webapp.domain.services import audit, earnings
+from webapp.domain.services import audit, earnings, notifications
 
 REFUND_KINDS = (TransferKind.REFUND, TransferKind.REVERSAL)
 
@@ -30,6 +30,8 @@ def refund_generation(
     session: Session, *, admin_id: int, generation_id: int, reason: str
 ) -> GenerationRefund:
     """Refund the price of a delivered image to its buyer, out of the artist's earnings.
+
+    The buyer is notified.
 
     Raises GenerationNotFound, GenerationStillProcessing for an unfinished image (its end pays or
     refunds it), AlreadyRefunded, and TryOutFree.
@@ -57,5 +59,12 @@ def refund_generation(
         before={"refunded": False},
         after={"refunded": True, "transaction_id": transfer_id},
         reason=reason,
+    )
+    notifications.notify_refund(
+        session,
+        image.user_id,
+        target_type="generation",
+        target_id=image.id,
+        details={"amount": image.price_tokens},
     )
     return GenerationRefund(transfer_id, image.price_tokens)

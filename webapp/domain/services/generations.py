@@ -35,6 +35,7 @@ from webapp.domain.services import (
     duplicates,
     ledger,
     licenses,
+    notification_groups,
     notifications,
     offers,
     prompts,
@@ -265,6 +266,8 @@ def edit(
         was_shown = tags.is_shown(generation)
         generation.is_public = is_public
         tags.count_shown(session, generation, was=was_shown)
+        if not is_public:
+            notifications.delete_of_hidden(session, [generation_id], user_id)
     if description is not None:
         generation.description = description
     generation.updated_at = func.clock_timestamp()
@@ -383,11 +386,4 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
     licenses.issue(session, generation, style, perceptual_hash)
     if sets_canvases.resume_photo_edit(session, generation_id):
         return  # the photo's job has a notification of its own
-    notifications.notify(
-        session,
-        generation.user_id,
-        NotificationType.GENERATION_COMPLETE,
-        target_type="generation",
-        target_id=generation.id,
-        details={"is_try_out": True} if generation.is_try_out else None,
-    )
+    notification_groups.notify_ready(session, generation)

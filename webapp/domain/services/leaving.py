@@ -53,6 +53,7 @@ from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification
+from webapp.domain.models.notification_setting import NotificationSetting
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import (
@@ -60,6 +61,8 @@ from webapp.domain.services import (
     checkpoints,
     generations,
     names,
+    notification_groups,
+    notifications,
     purchases,
     sets_leaving,
     tags,
@@ -113,9 +116,10 @@ def deactivate(session: Session, user_id: int) -> None:
         update(Generation)
         .where(Generation.user_id == user_id, Generation.is_public)
         .values(is_public=False, updated_at=func.clock_timestamp())
-        .returning(Generation.prompt_tags, Generation.is_flagged)
+        .returning(Generation.id, Generation.prompt_tags, Generation.is_flagged)
         .execution_options(synchronize_session="fetch")
-    )
+    ).all()
+    notifications.delete_of_hidden(session, [row.id for row in hidden], user_id)
     counted_tags = [tag for row in hidden if not row.is_flagged for tag in row.prompt_tags]
     tags.uncount_uses(session, (), of_images=counted_tags)
 
@@ -175,7 +179,6 @@ def _others_depend_on(session: Session, user_id: int) -> bool:
 
 def _delete(session: Session, user_id: int) -> None:
     comment_ids = _delete_comments(session, user_id)
-    _delete_notifications(session, user_id, comment_ids)
     _delete_likes(session, user_id)
     _delete_follows(session, user_id)
     tags_of_styles, tags_of_images = (
@@ -183,6 +186,8 @@ def _delete(session: Session, user_id: int) -> None:
         _tags_of_images(session, user_id),
     )
     _delete_images(session, user_id)
+    # After the pictures: whoever likes one locks it before its notification.
+    _delete_notifications(session, user_id, comment_ids)
     _delete_styles(session, user_id)
     sets_leaving.delete_all(session, user_id)
     _delete_person(session, user_id)
@@ -207,7 +212,11 @@ def _delete_comments(session: Session, user_id: int) -> list[int]:
 
 
 def _delete_notifications(session: Session, user_id: int, comment_ids: list[int]) -> None:
-    """Delete the person's notifications, and those of others about the person's actions."""
+    """Delete the person's notifications, and those of others about the person's actions.
+
+    The notification of several likes stays, and names another of those who like the picture.
+    """
+    notification_groups.withdraw_likes_of(session, user_id)
     of_images = Notification.target_id.in_(_images_of(user_id))
     session.execute(
         delete(Notification).where(
@@ -307,6 +316,7 @@ def _delete_styles(session: Session, user_id: int) -> None:
 def _delete_person(session: Session, user_id: int) -> None:
     """Remove the personal data from the user row, which the ledger references."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id == user_id))
+    session.execute(delete(NotificationSetting).where(NotificationSetting.user_id == user_id))
     names.release(session, user_id)
     placeholder = f"deleted:{user_id}"  # a colon is not allowed in names that people choose
     has_styles = exists().where(Style.artist_id == Artist.user_id)

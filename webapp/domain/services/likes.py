@@ -4,14 +4,13 @@ from sqlalchemy import ColumnElement, delete, false, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from webapp.domain.errors import DuplicateLike
+from webapp.domain.errors import DuplicateLike, GenerationNotFound
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.like import Like
-from webapp.domain.models.notification import NotificationType
 from webapp.domain.queries.pagination import has
 from webapp.domain.queries.viewing import Viewer
-from webapp.domain.services import accounts, generations, notifications
+from webapp.domain.services import accounts, generations, notification_groups
 
 
 def liked_by(user_id: int | None) -> ColumnElement[bool]:
@@ -35,8 +34,8 @@ def like(session: Session, *, user: User, generation_id: int) -> int:
 
 def unlike(session: Session, *, user: User, generation_id: int) -> None:
     """Like an image no longer, if one did. Raises GenerationNotFound."""
-    generations.owner_of_completed(session, Viewer.of(user), generation_id)
-    _remove(session, user, generation_id)
+    owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
+    _remove(session, user, generation_id, owner_id)
 
 
 def toggle(session: Session, *, user: User, generation_id: int) -> tuple[bool, int]:
@@ -44,13 +43,17 @@ def toggle(session: Session, *, user: User, generation_id: int) -> tuple[bool, i
     count = _add(session, user, generation_id)
     if count is not None:
         return True, count
-    return False, _remove(session, user, generation_id)
+    owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
+    return False, _remove(session, user, generation_id, owner_id)
 
 
 def _add(session: Session, user: User, generation_id: int) -> int | None:
     """Return the likes of the image, or None when this person liked it before."""
     accounts.lock_active(session, user.id)
     owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
+    # Before the image: `leaving` locks in this order, and counts what was liked before it.
+    if not accounts.lock_undeleted(session, owner_id):
+        raise GenerationNotFound(id=generation_id)
     like_id = session.scalar(
         insert(Like)
         .values(generation_id=generation_id, user_id=user.id)
@@ -59,26 +62,26 @@ def _add(session: Session, user: User, generation_id: int) -> int | None:
     )
     if like_id is None:
         return None
+    count = _count(session, generation_id, 1)
     if owner_id != user.id:
-        notifications.notify(
-            session,
-            owner_id,
-            NotificationType.LIKE,
-            actor_id=user.id,
-            target_type="generation",
-            target_id=generation_id,
-            event=f"{generation_id}:by:{user.id}",
+        notification_groups.notify_like(
+            session, owner_id, generation_id=generation_id, actor_id=user.id
         )
-    return _count(session, generation_id, 1)
+    return count
 
 
-def _remove(session: Session, user: User, generation_id: int) -> int:
+def _remove(session: Session, user: User, generation_id: int, owner_id: int) -> int:
     deleted_ids = session.scalars(
         delete(Like)
         .where(Like.generation_id == generation_id, Like.user_id == user.id)
         .returning(Like.user_id)
     ).all()
-    return _count(session, generation_id, -len(deleted_ids))
+    count = _count(session, generation_id, -len(deleted_ids))
+    if deleted_ids and owner_id != user.id:
+        notification_groups.withdraw_like(
+            session, owner_id, generation_id=generation_id, actor_id=user.id
+        )
+    return count
 
 
 def _count(session: Session, generation_id: int, more: int) -> int:

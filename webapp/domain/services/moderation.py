@@ -157,6 +157,8 @@ def change_generation(
         reason=reason,
     )
     tags.count_shown(session, image, was=was_shown)
+    if was_shown and not tags.is_shown(image):
+        notifications.delete_of_hidden(session, [image.id], image.user_id)
     image.updated_at = func.clock_timestamp()
     if license_status is not None:
         _change_license(session, admin, image.id, license_status, reason)
@@ -208,7 +210,10 @@ def _set_status(
 def change_comment(
     session: Session, *, admin: User, comment_id: int, is_hidden: bool, reason: str
 ) -> None:
-    """Hide the text of a comment, or show it again. Raises CommentNotFound."""
+    """Hide the text of a comment, and the notification of it, or show the text again.
+
+    Raises CommentNotFound.
+    """
     comment = _locked(session, Comment, comment_id, CommentNotFound(id=comment_id))
     audit.change(
         session,
@@ -218,6 +223,8 @@ def change_comment(
         values={"is_hidden": is_hidden},
         reason=reason,
     )
+    if is_hidden:
+        notifications.delete_of_comments(session, comment.generation_id, [comment_id])
 
 
 def change_user(

@@ -1,8 +1,13 @@
-"""Notifications of users: created once per event, marked as read, deleted when they are old."""
+"""Notifications of users: created once per event, read when seen, deleted when old.
 
+Those of several events are in `notification_groups`. Whoever changes a picture, its likes or its
+comments locks the picture before its notifications.
+"""
+
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -11,6 +16,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.documents import NotificationDetails
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.pieces import is_among
+from webapp.domain.services import notification_groups, notification_settings
 
 
 def notify(
@@ -22,12 +28,17 @@ def notify(
     target_id: int,
     event: str | None = None,
     actor_id: int | None = None,
+    generation_id: int | None = None,
     details: NotificationDetails | None = None,
 ) -> int | None:
-    """Insert one notification and return its id; None if the event already has one.
+    """Insert one notification and return its id.
 
-    `event` is needed only if the same type of event can happen to a target more than once.
+    Returns None if the event already has one, or if the recipient has switched its kind off.
+    `event` is needed only if the same type of event can happen to a target more than once;
+    `generation_id` only for a picture that is not the target.
     """
+    if not notification_settings.wants(session, recipient_id, notification_type):
+        return None
     return session.scalar(
         insert(Notification)
         .values(
@@ -36,11 +47,52 @@ def notify(
             type=notification_type,
             target_type=target_type,
             target_id=target_id,
+            generation_id=target_id if target_type == "generation" else generation_id,
             dedupe_key=f"{notification_type.value}:{event or f'{target_type}:{target_id}'}",
             details=details or {},
         )
         .on_conflict_do_nothing()
         .returning(Notification.id)
+    )
+
+
+def notify_refund(
+    session: Session,
+    buyer_id: int,
+    *,
+    target_type: str,
+    target_id: int,
+    details: NotificationDetails,
+) -> None:
+    """Notify the buyer of a refund by an administrator, unless the buyer's account is closed."""
+    if session.scalar(select(User.is_active).where(User.id == buyer_id)):
+        notify(
+            session,
+            buyer_id,
+            NotificationType.REFUND,
+            target_type=target_type,
+            target_id=target_id,
+            details=details,
+        )
+
+
+def delete_of_comments(session: Session, generation_id: int, comment_ids: Sequence[int]) -> None:
+    """Delete the notifications of comments on a picture: the comments are deleted or hidden."""
+    session.execute(
+        delete(Notification).where(
+            Notification.generation_id == generation_id,
+            Notification.target_type == "comment",
+            Notification.target_id.in_(comment_ids),
+        )
+    )
+
+
+def delete_of_hidden(session: Session, generation_ids: Sequence[int], owner_id: int) -> None:
+    """Delete what others were told of pictures that only their owner may see now."""
+    session.execute(
+        delete(Notification).where(
+            Notification.generation_id.in_(generation_ids), Notification.recipient_id != owner_id
+        )
     )
 
 
@@ -56,18 +108,21 @@ def notify_once(
     """Insert a notification unless the recipient has one of this type about the target.
 
     Returns the id of the notification, and whether it is new. An existing notification keeps its
-    own details. Raises NotFound for an unknown recipient.
+    own details. Raises NotFound for an unknown recipient, and for one who has switched this kind
+    of notifications off.
     """
     person = select(User.id).where(User.id == recipient_id, User.deleted_at.is_(None))
     if session.scalar(person) is None:
         raise NotFound(resource="user", id=recipient_id)
+    is_same = (Notification.target_type == target_type) & (Notification.target_id == target_id)
+    if (notification_type, target_type) == (notification_groups.READY, "generation"):
+        is_same |= Notification.dedupe_key == notification_groups.key_of_order(target_id)
     existing = (
         select(Notification.id)
         .where(
             Notification.recipient_id == recipient_id,
             Notification.type == notification_type,
-            Notification.target_type == target_type,
-            Notification.target_id == target_id,
+            is_same,
         )
         .order_by(Notification.id.desc())
         .limit(1)
@@ -83,7 +138,12 @@ def notify_once(
         target_id=target_id,
         details=details,
     )
-    return (session.scalars(existing).one(), False) if new_id is None else (new_id, True)
+    if new_id is not None:
+        return new_id, True
+    existing_id = session.scalar(existing)  # of a request at the same time
+    if existing_id is None:
+        raise NotFound(resource="notification")
+    return existing_id, False
 
 
 def unread_count(session: Session, user_id: int, *, most: int | None = None) -> int:
@@ -107,6 +167,22 @@ def mark_read(session: Session, user_id: int, notification_id: int) -> None:
     )
     if marked_id is None:
         raise NotFound(resource="notification", id=notification_id)
+
+
+def mark_seen(session: Session, user_id: int, generation_id: int) -> None:
+    """Mark as read what a user was told of a picture whose page is opened, and of its order."""
+    session.execute(
+        update(Notification)
+        .where(
+            Notification.recipient_id == user_id,
+            ~Notification.is_read,
+            or_(
+                Notification.generation_id == generation_id,
+                Notification.dedupe_key == notification_groups.key_of_order(generation_id),
+            ),
+        )
+        .values(is_read=True)
+    )
 
 
 def mark_all_read(session: Session, user_id: int) -> int:

@@ -23,7 +23,7 @@ from webapp.domain.gateways.payments import (
     PaymentsUnavailable,
 )
 from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
-from webapp.domain.services import audit, purchase_delivery, purchases
+from webapp.domain.services import audit, notifications, purchase_delivery, purchases
 
 log = structlog.get_logger()
 RESUME_AFTER = timedelta(minutes=1)
@@ -202,7 +202,7 @@ def _spent(product: Product) -> str:
 def _take_back(session: Session, order_id: str) -> None:
     """Set the purchase to refunded and debit what it credited, unless this was done before.
 
-    Raises one of `purchase_delivery.SPENT`.
+    The buyer is notified. Raises one of `purchase_delivery.SPENT`.
     """
     refunded_id = session.scalar(
         update(Purchase)
@@ -214,8 +214,17 @@ def _take_back(session: Session, order_id: str) -> None:
         )
         .returning(Purchase.id)
     )
-    if refunded_id is not None:
-        purchase_delivery.take_back(session, purchases.find(session, order_id))
+    if refunded_id is None:
+        return
+    purchase = purchases.find(session, order_id)
+    purchase_delivery.take_back(session, purchase)
+    notifications.notify_refund(
+        session,
+        purchase.user_id,
+        target_type="purchase",
+        target_id=purchase.id,
+        details={"product": str(purchase.product)},
+    )
 
 
 def _clear(session: Session, request: RefundRequest) -> None:

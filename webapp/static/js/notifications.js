@@ -5,10 +5,11 @@ import { csrfToken } from "./csrf.js";
 const list = document.getElementById("news");
 
 document.addEventListener("news", (event) => {
-  const newest = list.querySelector("[data-id]")?.dataset.id ?? "0";
+  const newest = list.querySelector("[data-at]")?.dataset.at ?? 0;
   // Do not move a reader who has scrolled down; the unread count shows the news.
   const isOnTop = window.scrollY < window.innerHeight;
-  if (isOnTop && event.detail.latest && event.detail.latest.id > Number(newest)) window.htmx.trigger(list, "refresh");
+  // By time: another like of a picture makes its notification new again.
+  if (isOnTop && event.detail.latest && new Date(event.detail.latest.created_at) > new Date(newest)) window.htmx.trigger(list, "refresh");
 });
 
 list.addEventListener("click", (event) => {

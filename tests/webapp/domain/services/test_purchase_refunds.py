@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from tests import making
@@ -14,6 +15,7 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.errors import AlreadyRefunded, NotFound, PaymentFailed
 from webapp.domain.gateways.payments import PaymentsUnavailable, TossPayments
 from webapp.domain.models.ledger import Transfer
+from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.services import ledger, payments, purchase_refunds, purchases
 from webapp.domain.services.purchase_refunds import refund_purchase
 
@@ -207,3 +209,19 @@ def test_money_returned_by_somebody_else_pages_and_takes_nothing(toss, order):
         "payment canceled at the provider, not by us"
     ]
     assert standing(order) == ("paid", 200)
+
+
+def told_of_refunds(order):
+    with unit_of_work() as session:
+        query = select(Notification.target_id, Notification.details).where(
+            Notification.recipient_id == order.user_id,
+            Notification.type == NotificationType.REFUND,
+        )
+        return [tuple(row) for row in session.execute(query)]
+
+
+def test_the_buyer_is_told_once_when_the_money_is_returned(toss, order):
+    assert told_of_refunds(order) == []
+    refund(toss.provider, order)
+    purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW)
+    assert told_of_refunds(order) == [(order.id, {"product": "tokens"})]

@@ -15,6 +15,7 @@ from webapp import signer
 from webapp.api import (
     accounts,
     admin,
+    collections,
     comments,
     docs,
     follows,
@@ -74,6 +75,7 @@ API = (
     styles.blueprint,
     generations.blueprint,
     likes.blueprint,
+    collections.blueprint,
     comments.blueprint,
     reports.blueprint,
     tags.blueprint,

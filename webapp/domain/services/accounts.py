@@ -178,8 +178,11 @@ def lock_active(session: Session, user_id: int) -> None:
     )
 
 
-def _lock_exclusively(session: Session, user_id: int) -> None:
-    """Lock the user row (FOR UPDATE): a change of a unique name must not run beside another."""
+def lock_exclusively(session: Session, user_id: int) -> None:
+    """Lock the user row (FOR UPDATE): for changes that must not run beside another of this user.
+
+    Raises AccountInactive for an account that is closed.
+    """
     _check_active(session, select(User.is_active).with_for_update(), user_id)
 
 
@@ -215,7 +218,7 @@ def upgrade_to_artist(
     key, sha256 = pictures.store_signature(
         storage, can_sign, signature, person_id=_id_without_statement(user)
     )
-    _lock_exclusively(session, user.id)
+    lock_exclusively(session, user.id)
     artist: Artist | None = session.scalar(
         insert(Artist)
         .values(
@@ -259,7 +262,7 @@ def update_profile(
         if picture is None
         else pictures.store_profile_picture(storage, picture, person_id=_id_without_statement(user))
     )
-    _lock_exclusively(session, user.id)
+    lock_exclusively(session, user.id)
     if username not in {None, user.username}:
         _take_names(session, user, username=username)
     if display_name is not None and name_rules.is_reserved(display_name):
@@ -306,7 +309,7 @@ def update_artist(
         )
     )
     key, sha256 = stored or (None, None)
-    _lock_exclusively(session, user.id)
+    lock_exclusively(session, user.id)
     artist = user.artist
     if artist is None:
         raise ArtistOnly(role=user.role)

@@ -6,8 +6,8 @@ a second welcome bonus. Objects in storage are deleted later by the garbage coll
 
 Deactivated: another user has ordered an image in one of the person's styles, with any outcome, or
 an administrator has closed the account. Styles and history stay, and buyers keep their images and
-certificates. But the styles are inactive, the person's own images are private, and nobody can sign
-in until an administrator opens the account again.
+certificates. But the styles are inactive, the person's own images and collections are private, and
+nobody can sign in until an administrator opens the account again.
 
 Opening an account again restores nothing: a style may have been deactivated, or an image hidden,
 for another reason. The person (or an administrator) activates a style if the slot is free, and
@@ -58,6 +58,7 @@ from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import (
     accounts,
     checkpoints,
+    collections,
     generations,
     names,
     purchases,
@@ -98,8 +99,8 @@ def leave(session: Session, *, user: User, confirm: str) -> Outcome:
 def deactivate(session: Session, user_id: int) -> None:
     """Deactivate an account whose row the caller has locked.
 
-    Ends all sessions, closes pending purchases, deactivates the styles and makes the images
-    private. Running jobs are finished.
+    Ends all sessions, closes pending purchases, deactivates the styles and makes images and
+    collections private. Running jobs are finished.
     """
     accounts.end_all_sign_ins(session, user_id)
     purchases.close_pending(session, user_id)
@@ -116,6 +117,7 @@ def deactivate(session: Session, user_id: int) -> None:
         .returning(Generation.prompt_tags, Generation.is_flagged)
         .execution_options(synchronize_session="fetch")
     )
+    collections.hide_all(session, user_id)
     counted_tags = [tag for row in hidden if not row.is_flagged for tag in row.prompt_tags]
     tags.uncount_uses(session, (), of_images=counted_tags)
 
@@ -183,6 +185,7 @@ def _delete(session: Session, user_id: int) -> None:
         _tags_of_images(session, user_id),
     )
     _delete_images(session, user_id)
+    collections.delete_all(session, user_id)
     _delete_styles(session, user_id)
     sets_leaving.delete_all(session, user_id)
     _delete_person(session, user_id)

@@ -8,11 +8,13 @@ from webapp.domain.errors import DomainError
 from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.queries import (
     accounts as account_queries,
+    collections as collection_queries,
     generations as generation_queries,
     liked as liked_queries,
     styles as style_queries,
     users as user_queries,
 )
+from webapp.domain.queries.collections import CollectionView
 from webapp.domain.queries.feed import FeedCard
 from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
@@ -31,8 +33,8 @@ from webapp.schemas.fields import PageQuery
 blueprint = Blueprint("me", __name__, url_prefix="/me")
 MOST_WATCHED = 24
 STYLES_SHOWN = 12
-# A tab that is no state: pictures of others too.
-LIKED = "liked"
+# Tabs that are no states: pictures of others too, and each with a template of its name.
+LIKED, COLLECTIONS = "liked", "collections"
 STATES = {
     "all": OwnFilter(),
     "public": OwnFilter(is_public=True),
@@ -46,12 +48,13 @@ Answer = str | AnyResponse | tuple[str, int]
 @blueprint.get("")
 @signed_in
 def show() -> str:
-    """Show the user's own pictures in every state, or those liked; for htmx, only the next ones."""
+    """Show own pictures in every state, those liked, or collections; for htmx, the next ones."""
     state = request.args.get("state", "all")
-    state = state if state in {*STATES, LIKED} else "all"
-    page = _liked() if state == LIKED else _own(state)
+    tabs = {LIKED: _liked, COLLECTIONS: _collections}
+    state = state if state in {*STATES, *tabs} else "all"
+    page = tabs[state]() if state in tabs else _own(state)
     if is_fragment():
-        name = "liked" if state == LIKED else "works"
+        name = state if state in tabs else "works"
         return render_template(f"me/{name}.html", page=page, state=state)
     person = user_queries.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
     return render_template("me/index.html", page=page, state=state, person=person, styles=_styles())
@@ -170,6 +173,11 @@ def _own(state: str) -> Page[OwnGenerationView]:
 def _liked() -> Page[FeedCard]:
     page = bodies.page(bodies.query(PageQuery))
     return liked_queries.pictures(db.session(), storage(), user_id=user().id, page=page)
+
+
+def _collections() -> Page[CollectionView]:
+    page = bodies.page(bodies.query(PageQuery))
+    return collection_queries.own(db.session(), storage(), user_id=user().id, page=page)
 
 
 def _works(ids: tuple[int, ...]) -> list[OwnGenerationView]:

@@ -31,6 +31,7 @@ from webapp.pages import (
     accounts,
     assets,
     clock,
+    collections,
     comments,
     contact,
     feed,
@@ -63,6 +64,7 @@ LED_TO = ("/api/", "/storage/")
 blueprint = Blueprint("pages", __name__)
 for each in (
     accounts,
+    collections,
     comments,
     contact,
     feed,

@@ -30,6 +30,7 @@ from tests.bench import big_data
 from tests.bench.big_data import (
     COMMON_TAG,
     DISCUSSED_IMAGE,
+    FULL_COLLECTION,
     OLD_TAG,
     POPULAR_STYLE,
     RARE_TAG,
@@ -47,6 +48,7 @@ from webapp.domain.models.style import Style
 from webapp.domain.queries import (
     audit as audit_queries,
     cases as case_queries,
+    collections as collection_queries,
     comments as comment_queries,
     feed as feed_queries,
     generations as generation_queries,
@@ -214,6 +216,12 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         "notifications, unread": told(unread_only=True),
         "pictures one likes": lambda session, page: liked_queries.pictures(
             session, storage, user_id=whale, page=page
+        ),
+        "collections": lambda session, page: collection_queries.own(
+            session, storage, user_id=whale, page=page
+        ),
+        "pictures of a collection": lambda session, page: collection_queries.pictures(
+            session, storage, collection_id=FULL_COLLECTION, viewer=viewer, page=page
         ),
         "comments": lambda session, page: comment_queries.of_image(
             session,

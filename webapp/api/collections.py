@@ -116,7 +116,7 @@ def add(collection_id: int, generation_id: int) -> Response:
 
 @blueprint.delete("/collections/<id:collection_id>/pictures/<id:generation_id>")
 @signed_in
-@operation(status=204, errors=REFUSALS)
+@operation(status=204, errors=(*REFUSALS, GenerationNotFound))
 def remove(collection_id: int, generation_id: int) -> Response:
     """Take a picture out of an own collection."""
     collections.remove(

@@ -1,5 +1,6 @@
 """/collections: pages of collections; /g/:id/collections: those that a picture is in."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -11,6 +12,7 @@ from webapp.domain.errors import (
     CollectionFull,
     CollectionLimitReached,
     DomainError,
+    GenerationNotFound,
     ValidationFailed,
 )
 from webapp.domain.queries import (
@@ -111,9 +113,13 @@ def delete(collection_id: int) -> AnyResponse:
 @signed_in
 def remove(collection_id: int, generation_id: int) -> AnyResponse | str:
     """Take a picture out of an own collection; for htmx, return the new number of pictures."""
-    collections.remove(
-        db.session(), user_id=user().id, collection_id=collection_id, generation_id=generation_id
-    )
+    with suppress(GenerationNotFound):  # sent twice, or from two windows: it is out already
+        collections.remove(
+            db.session(),
+            user_id=user().id,
+            collection_id=collection_id,
+            generation_id=generation_id,
+        )
     if is_fragment():
         return render_template(
             "collections/count.html", collection=_view(collection_id), is_news=True

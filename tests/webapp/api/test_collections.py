@@ -135,12 +135,13 @@ def test_a_cursor_of_another_order_or_collection_is_refused(admirer_client, wall
         assert error_code(refused) == "VALIDATION_ERROR"
 
 
-def test_a_picture_is_taken_out_however_often(admirer_client, wall):
+def test_a_picture_is_taken_out_once(admirer_client, wall):
     collection_id = made(admirer_client)
     put(admirer_client, collection_id, wall[0])
-    for _ in range(2):
-        assert taken_out(admirer_client, collection_id, wall[0]).status_code == 204
-        assert listed(admirer_client, collection_id) == ([], None)
+    assert taken_out(admirer_client, collection_id, wall[0]).status_code == 204
+    assert listed(admirer_client, collection_id) == ([], None)
+    again = taken_out(admirer_client, collection_id, wall[0])
+    assert (again.status_code, error_code(again)) == (404, "GENERATION_NOT_FOUND")
 
 
 @pytest.mark.parametrize("columns", [{"is_public": False}, {"is_flagged": True}])

@@ -131,8 +131,9 @@ def test_its_owner_takes_a_picture_out_with_and_without_scripts(
     buyer_client, filled, collection_id
 ):
     path = f"/collections/{collection_id}/pictures/{{}}/remove"
-    answer = buyer_client.post(path.format(filled[-1].id))
-    assert answer.headers["Location"] == f"/collections/{collection_id}"
+    for _ in range(2):  # sent twice
+        answer = buyer_client.post(path.format(filled[-1].id))
+        assert answer.headers["Location"] == f"/collections/{collection_id}"
     piece = Page(buyer_client.post(path.format(filled[-2].id), headers=HTMX))
     assert (piece.text, piece.all("html")) == ("20 pictures", [])
     assert piece.all("span", id="collection-count")[0]["hx-swap-oob"] == "true"

@@ -16,6 +16,7 @@ from webapp.domain.errors import (
     CollectionNotFound,
     FieldProblem,
     Forbidden,
+    GenerationNotFound,
 )
 from webapp.domain.models.account import User
 from webapp.domain.models.collection import Collection, CollectionPicture
@@ -85,17 +86,19 @@ def add(session: Session, *, user: User, collection_id: int, generation_id: int)
 
 
 def remove(session: Session, *, user_id: int, collection_id: int, generation_id: int) -> None:
-    """Take a picture out of an own collection, if it is in it.
+    """Take a picture out of an own collection.
 
-    Raises CollectionNotFound and Forbidden.
+    Raises CollectionNotFound and Forbidden, and GenerationNotFound for a picture that is not in it.
     """
     accounts.lock_active(session, user_id)
     _locked(session, user_id, collection_id)
-    _take_out(
+    is_out = _take_out(
         session,
         CollectionPicture.collection_id == collection_id,
         CollectionPicture.generation_id == generation_id,
     )
+    if not is_out:
+        raise GenerationNotFound(id=generation_id)
     _mark_changed(session, collection_id)
 
 
@@ -208,8 +211,11 @@ def _put(session: Session, collection_id: int, generation_id: int) -> None:
     _mark_changed(session, collection_id)
 
 
-def _take_out(session: Session, *conditions: ColumnElement[bool]) -> None:
-    """Delete pictures from collections; locked in one order, so that two never deadlock."""
+def _take_out(session: Session, *conditions: ColumnElement[bool]) -> bool:
+    """Delete pictures from collections; return whether there were any.
+
+    Their rows are locked in one order, so that two transactions never deadlock.
+    """
     key = tuple_(CollectionPicture.collection_id, CollectionPicture.generation_id)
     keys = (
         select(CollectionPicture.collection_id, CollectionPicture.generation_id)
@@ -217,7 +223,12 @@ def _take_out(session: Session, *conditions: ColumnElement[bool]) -> None:
         .order_by(CollectionPicture.collection_id, CollectionPicture.generation_id)
         .with_for_update()
     )
-    session.execute(delete_rows(CollectionPicture).where(key.in_(keys)))
+    deleted = session.scalars(
+        delete_rows(CollectionPicture)
+        .where(key.in_(keys))
+        .returning(CollectionPicture.generation_id)
+    )
+    return bool(deleted.all())
 
 
 def _mark_changed(session: Session, *collection_ids: int) -> None:

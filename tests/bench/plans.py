@@ -42,7 +42,7 @@ from webapp.domain import due_jobs, ended_jobs, jobs
 from webapp.domain.db import SESSION, connect_options
 from webapp.domain.due_jobs import DueJob
 from webapp.domain.gateways.storage import Storage, make_storage
-from webapp.domain.models.generation import AspectRatio, Generation
+from webapp.domain.models.generation import AspectRatio
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
 from webapp.domain.queries import (
@@ -374,8 +374,9 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         ),
         "tags on other images of a person": lambda session: tags.on_others(
             session,
-            Generation(id=0, user_id=size.whale),
             [COMMON_TAG, USUAL_TAG, RARE_TAG, OLD_TAG, "never used"],
+            user_id=size.whale,
+            image_ids=[0],
         ),
         "pictures that a buyer owns": lambda session: duplicates.owned(
             session,

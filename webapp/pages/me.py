@@ -1,6 +1,13 @@
 """/me: the user's own pictures and styles, profile, signature, sessions, closing the account."""
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -20,18 +27,17 @@ from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import OwnStyleCard
-from webapp.domain.services import accounts, generations, leaving
+from webapp.domain.services import accounts, leaving
 from webapp.extensions import can_sign, db, storage
 from webapp.http import bodies
 from webapp.http.access import artist, signed_in, user, viewer
-from webapp.pages import links, problems, words
+from webapp.pages import problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems
 from webapp.schemas.accounts import ArtistChanges, Profile
 from webapp.schemas.fields import PageQuery
 
 blueprint = Blueprint("me", __name__, url_prefix="/me")
-MOST_WATCHED = 24
 STYLES_SHOWN = 12
 # Tabs that are no states: pictures of others too, and each with a template of its name.
 LIKED, COLLECTIONS = "liked", "collections"
@@ -49,6 +55,11 @@ Answer = str | AnyResponse | tuple[str, int]
 @signed_in
 def show() -> str:
     """Show own pictures in every state, those liked, or collections; for htmx, the next ones."""
+    return page_of_pictures()
+
+
+def page_of_pictures(problem: str = "") -> str:
+    """Return the page of `show`, with a problem of a form on it."""
     state = request.args.get("state", "all")
     tabs = {LIKED: _liked, COLLECTIONS: _collections}
     state = state if state in {*STATES, *tabs} else "all"
@@ -57,31 +68,9 @@ def show() -> str:
         name = state if state in tabs else "works"
         return render_template(f"me/{name}.html", page=page, state=state)
     person = user_queries.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
-    return render_template("me/index.html", page=page, state=state, person=person, styles=_styles())
-
-
-@blueprint.get("/works")
-@signed_in
-def works() -> str:
-    """Return the rows of the user's own pictures with these ids, as fragments."""
-    ids = tuple(request.args.getlist("id", type=int)[:MOST_WATCHED])
-    return render_template("me/news.html", works=_works(ids))
-
-
-@blueprint.post("/works/<id:generation_id>/visibility")
-@signed_in
-def set_visibility(generation_id: int) -> Answer:
-    """Make one picture public or private."""
-    generations.edit(
-        db.session(),
-        user_id=user().id,
-        generation_id=generation_id,
-        is_public=request.form.get("is_public") == "1",
+    return render_template(
+        "me/index.html", page=page, state=state, person=person, styles=_styles(), problem=problem
     )
-    if not is_fragment():
-        return redirect(links.with_known(".show", links.WORKS, anchor=f"work-{generation_id}"))
-    [work] = _works((generation_id,))
-    return render_template("me/work.html", work=work)
 
 
 @blueprint.get("/settings")
@@ -178,17 +167,6 @@ def _liked() -> Page[FeedCard]:
 def _collections() -> Page[CollectionView]:
     page = bodies.page(bodies.query(PageQuery))
     return collection_queries.own(db.session(), storage(), user_id=user().id, page=page)
-
-
-def _works(ids: tuple[int, ...]) -> list[OwnGenerationView]:
-    page = generation_queries.own(
-        db.session(),
-        storage(),
-        user_id=user().id,
-        filters=OwnFilter(ids=ids),
-        page=PageRequest(limit=MOST_WATCHED),
-    )
-    return page.results
 
 
 def _styles() -> list[OwnStyleCard]:

@@ -51,6 +51,7 @@ from webapp.pages import (
     verifications,
     wallet,
     words,
+    works,
 )
 from webapp.pages.admin import index as admin
 from webapp.pages.fragments import is_fragment
@@ -82,6 +83,7 @@ for each in (
     users,
     verifications,
     wallet,
+    works,
 ):
     blueprint.register_blueprint(each.blueprint)
 blueprint.register_blueprint(admin.blueprint)

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from tests import making
 from tests.webapp.conftest import error_code
-from tests.webapp.pages.reading import Page
+from tests.webapp.pages.reading import Page, enter_presses
 from webapp.domain.models.generation import Generation
 from webapp.domain.services import visibility
 
@@ -78,3 +78,8 @@ def test_programs_change_several_at_once(session, buyer_client, artist_client, w
         refused = buyer_client.post(path, json=body | {"generation_ids": ids})
         assert error_code(refused) == "VALIDATION_ERROR"
         assert list(refused.json["error"]["details"]["fields"]) == ["generation_ids"]
+
+
+def test_enter_in_a_check_box_publishes_nothing(buyer_client, works):
+    page = Page(buyer_client.get("/me"))
+    assert {"disabled", "hidden"} <= enter_presses(page, "/me/works/visibility").keys()

@@ -10,6 +10,7 @@ from webapp.embedded.cast import ADMIN
 from webapp.embedded.person import Person
 from webapp.pages.site_documents import index as site_documents
 from webapp.schemas.accounts import Account
+from webapp.schemas.collections import CollectionView
 from webapp.schemas.comments import CommentView
 from webapp.schemas.fields import Listed
 from webapp.schemas.generations import FeedCard, GenerationView, OwnGenerationView
@@ -59,6 +60,7 @@ def page_parameters(site: str, people: dict[str, str]) -> dict[str, object]:
             "license_type": "personal",
             "terms_version": TERMS_VERSION,
             "document_version": site_documents.current_version("terms"),
+            "collection": _collection(buyer, [image.id for image in feed]),
             "comment": comments[0].id,
             "purchase": _purchases(buyer, "paid")[0].order_id,
             "open_purchase": _open_purchase(buyer),
@@ -76,6 +78,17 @@ def page_parameters(site: str, people: dict[str, str]) -> dict[str, object]:
 
 def _person(site: str, email: str) -> Person:
     return Person(site, email).sign_in()
+
+
+def _collection(person: Person, image_ids: list[int]) -> int:
+    """The id of a public collection of these pictures."""
+    for collection in person.get("/collections", Listed[CollectionView]).results:
+        return collection.id
+    fields = {"name": "Harbours at dusk", "description": "For the kitchen.", "is_public": True}
+    collection_id = person.post("/collections", CollectionView, json=fields).id
+    for image_id in image_ids:
+        person.put(f"/collections/{collection_id}/pictures/{image_id}")
+    return collection_id
 
 
 def _own_styles(person: Person) -> list[OwnStyleCard]:

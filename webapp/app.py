@@ -15,6 +15,7 @@ from webapp import signer
 from webapp.api import (
     accounts,
     admin,
+    collections,
     comments,
     docs,
     follows,
@@ -75,6 +76,7 @@ API = (
     styles.blueprint,
     generations.blueprint,
     likes.blueprint,
+    collections.blueprint,
     comments.blueprint,
     reports.blueprint,
     tags.blueprint,

@@ -26,6 +26,7 @@ ESCROW, PLATFORM = 1, 2
 # Marks of what queries are asked for: how common a tag is, and the ends of the skew.
 COMMON_TAG, USUAL_TAG, RARE_TAG, OLD_TAG = "tag 1", "tag 300", "rarest tag", "old fashion"
 POPULAR_STYLE = DISCUSSED_IMAGE = 1
+FULL_COLLECTION = 60
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,17 @@ STATEMENTS = (
     SELECT DISTINCT ON (1, 2) 1 + floor(:generations * random())::int,
            :users - floor(:users * power(random(), 3))::int, now()
     FROM generate_series(1, :generations)""",
+    """
+    INSERT INTO collections (user_id, name, is_public, created_at)
+    SELECT CASE WHEN n <= 50 THEN :users ELSE 1 + n % :users END, 'Collection ' || n, n % 2 = 0,
+           now() - n * interval '1 minute'
+    FROM generate_series(1, :users / 8) AS n ORDER BY n""",
+    """
+    INSERT INTO collection_pictures (collection_id, generation_id, created_at)
+    SELECT DISTINCT ON (1, 2) collections.id, 1 + floor(:generations * random())::int,
+           now() - n * interval '1 minute'
+    FROM collections CROSS JOIN LATERAL generate_series(
+        1, CASE collections.id WHEN 60 THEN 500 ELSE 50 END) AS n""",
     """
     INSERT INTO follows (follower_id, followed_id, created_at)
     SELECT DISTINCT ON (1, 2) follower, followed, now() - random() * interval '700 days'

@@ -93,6 +93,7 @@ def places(connection: Connection) -> dict[str, object]:
         "license_type": "personal",
         "terms_version": TERMS_VERSION,
         "document_version": site_documents.current_version("terms"),
+        "collection": big_data.FULL_COLLECTION,
         "comment": connection.scalar(text(said), {"id": DISCUSSED_IMAGE}),
         "purchase": "purchase-1",
     }

@@ -30,6 +30,7 @@ from tests.bench import big_data
 from tests.bench.big_data import (
     COMMON_TAG,
     DISCUSSED_IMAGE,
+    FULL_COLLECTION,
     OLD_TAG,
     POPULAR_STYLE,
     RARE_TAG,
@@ -41,13 +42,14 @@ from webapp.domain import due_jobs, ended_jobs, jobs
 from webapp.domain.db import SESSION, connect_options
 from webapp.domain.due_jobs import DueJob
 from webapp.domain.gateways.storage import Storage, make_storage
-from webapp.domain.models.generation import AspectRatio, Generation
+from webapp.domain.models.generation import AspectRatio
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
 from webapp.domain.queries import (
     audit as audit_queries,
     cases as case_queries,
+    collections as collection_queries,
     comments as comment_queries,
     earnings as earning_queries,
     feed as feed_queries,
@@ -218,6 +220,12 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         "pictures one likes": lambda session, page: liked_queries.pictures(
             session, storage, user_id=whale, page=page
         ),
+        "collections": lambda session, page: collection_queries.own(
+            session, storage, user_id=whale, page=page
+        ),
+        "pictures of a collection": lambda session, page: collection_queries.pictures(
+            session, storage, collection_id=FULL_COLLECTION, viewer=viewer, page=page
+        ),
         "comments": lambda session, page: comment_queries.of_image(
             session,
             storage,
@@ -369,8 +377,9 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         ),
         "tags on other images of a person": lambda session: tags.on_others(
             session,
-            Generation(id=0, user_id=size.whale),
             [COMMON_TAG, USUAL_TAG, RARE_TAG, OLD_TAG, "never used"],
+            user_id=size.whale,
+            image_ids=[0],
         ),
         "pictures that a buyer owns": lambda session: duplicates.owned(
             session,

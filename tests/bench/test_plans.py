@@ -35,7 +35,7 @@ def market(server, template):
 def test_a_list_is_read_off_the_end_of_an_index(market: Session, name):
     large = plans.large_tables(market.connection())
     assert {"generations", "transfers", "jobs", "notifications", "likes", "comments"} <= large
-    assert {"reports", "audit_entries"} <= large
+    assert {"reports", "audit_entries", "collection_pictures"} <= large
     for each in plans.asked(market, big_data.SMALL, plans.signing_storage(), name.__eq__):
         plan = plans.explained(market.connection(), each.sent, large)
         where = f"{each.name}, page {each.page}: {plan.shape}"

@@ -13,6 +13,7 @@ from tests import making, sets_albums
 from tests.webapp import walker
 from tests.webapp.conftest import signed_in_client
 from webapp.domain.models.account import Role, User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.notification import Notification
@@ -23,6 +24,7 @@ from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
 from webapp.domain.models.style import Artwork, Style, Tag
 from webapp.domain.services import (
+    collections,
     comments,
     generations,
     likes,
@@ -54,6 +56,8 @@ SECRETS = {
     "words of own": "peltwhistle",
     "variant": "sablethorn",
     "saved rule": "duskwarren",
+    "collection": "fernhollow",
+    "what a collection is about": "emberquince",
 }
 TAGS = ("prompt", "taken back", "hidden", "try-out", "work")
 PUBLIC_WORD = "harborlight"
@@ -62,6 +66,7 @@ NOBODYS_WORD = "zymurgoth"  # stands nowhere
 ROWS = {
     "generation": Generation,
     "style": Style,
+    "collection": Collection,
     "user": User,
     "tag": Tag,
     "comment": Comment,
@@ -97,6 +102,7 @@ class World:
         self.admin = making.user(session, role=Role.ADMIN)
         self.shown = self.finished(PUBLIC_WORD, is_public=True)
         self.fill_with_private_pictures()
+        self.fill_with_collections()
         self.fill_with_private_works()
         self.fill_with_a_private_album()
         self.files.add(making.signature_png())
@@ -130,6 +136,19 @@ class World:
             license_status=None,
             reason="reported",
         )
+
+    def fill_with_collections(self):
+        """A private one, and a public one with pictures that are not for everybody."""
+        for is_public in (False, True):
+            words = (SECRETS["collection"], SECRETS["what a collection is about"])
+            name, about = (PUBLIC_WORD, "") if is_public else words
+            made = collections.create(
+                self.session, user=self.owner, name=name, description=about, is_public=is_public
+            )
+            for image in (self.shown, self.private, self.taken_back):
+                collections.add(
+                    self.session, user=self.owner, collection_id=made, generation_id=image.id
+                )
 
     def say(self, user, content, *, parent_id=None):
         return comments.post(

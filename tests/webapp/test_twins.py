@@ -101,4 +101,5 @@ def test_no_other_view_has_a_limit_of_its_own_but_these(views):
         "api_v1.sets_jobs.segment": buckets.SETS_SEARCHES,
         "api_v1.verifications.verify": buckets.VERIFICATIONS,
         "pages.verifications.verify": buckets.VERIFICATIONS,
+        "pages.works.download": buckets.ARCHIVES,
     }

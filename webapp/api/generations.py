@@ -31,7 +31,7 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.generations import OwnFilter
-from webapp.domain.services import generations, previews
+from webapp.domain.services import generations, previews, visibility
 from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, storage
 from webapp.http import bodies, buckets, envelope, event_streams, rate_limits
@@ -50,6 +50,8 @@ from webapp.schemas.generations import (
     OrderPreview,
     OwnGenerationView,
     PreviewRequest,
+    VisibilityChange,
+    VisibilityChanged,
 )
 
 blueprint = Blueprint("generations", __name__)
@@ -185,6 +187,24 @@ def edit(generation_id: int, body: GenerationChanges) -> Response:
     changes = body.model_dump(exclude_none=True)
     generations.edit(db.session(), user_id=user().id, generation_id=generation_id, **changes)
     return envelope.success(_view(generation_id))
+
+
+@blueprint.post("/generations/visibility")
+@signed_in
+@operation(
+    gives=VisibilityChanged,
+    errors=(
+        GenerationNotFound,
+        GenerationStillProcessing,
+        InvalidTransition,
+        RestylePrivate,
+        TryOutPrivate,
+    ),
+)
+def change_visibility(body: VisibilityChange) -> Response:
+    """Make several of the user's own pictures public or private: all of them, or none."""
+    changed_ids = visibility.change(db.session(), user_id=user().id, **body.model_dump())
+    return envelope.success({"changed_ids": changed_ids})
 
 
 @blueprint.post("/generations/<id:generation_id>/cancel")

@@ -144,6 +144,11 @@ class GenerationNotFound(DomainError):
     status = HTTPStatus.NOT_FOUND
 
 
+class CollectionNotFound(DomainError):
+    code = "COLLECTION_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class CommentNotFound(DomainError):
     code = "COMMENT_NOT_FOUND"
     status = HTTPStatus.NOT_FOUND
@@ -234,6 +239,20 @@ class TryOutsUsedUp(DomainError):
     """`limit` is the number of try-out pictures of one training run, `left` how many remain."""
 
     code = "TRY_OUTS_USED_UP"
+    status = HTTPStatus.CONFLICT
+
+
+class CollectionLimitReached(DomainError):
+    """`limit` is the number of collections that a person may have."""
+
+    code = "COLLECTION_LIMIT_REACHED"
+    status = HTTPStatus.CONFLICT
+
+
+class CollectionFull(DomainError):
+    """`limit` is the number of pictures in a collection, also of those no longer shown in it."""
+
+    code = "COLLECTION_FULL"
     status = HTTPStatus.CONFLICT
 
 

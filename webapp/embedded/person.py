@@ -98,6 +98,11 @@ class Person:
         headers = {"X-CSRFToken": self._csrf_token}
         data_of(self.http.patch(f"{API}{path}", headers=headers, **request))
 
+    def put(self, path: str) -> None:
+        """PUT without a body."""
+        headers = {"X-CSRFToken": self._csrf_token}
+        data_of(self.http.put(f"{API}{path}", headers=headers))
+
     def pay(self, package_id: str, path: str = "/tokens/purchase") -> None:
         """Buy a package: create the payment, approve it at the sandbox, follow its redirect."""
         order = self.post(path, NewOrder, json={"package_id": package_id})

@@ -36,6 +36,8 @@ VERIFICATIONS_AN_HOUR = Bucket("verifications-an-hour", RateLimitItemPerHour(60)
 DEEP_SEARCHES = Bucket("deep-searches", RateLimitItemPerMinute(3), strict=True)
 IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
 ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
+# Zips of own pictures: one of 50 takes about ten seconds of a processor for its signed PDFs.
+ARCHIVES = Bucket("archives", RateLimitItemPerMinute(2), strict=True)
 SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))
 ANONYMOUS = Bucket("anonymous", RateLimitItemPerMinute(50))
 # An open page of a training or of test pictures polls up to 30 times a minute.

@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, render_template
 from markupsafe import Markup
+from pyhanko.sign.signers import SimpleSigner
 
 from webapp.domain import pdf_signature
 from webapp.domain.errors import NotFound
 from webapp.domain.models.style import LicenseType
 from webapp.domain.queries import licenses as license_queries
+from webapp.domain.queries.licenses import PublicCertificate
 from webapp.domain.services.licenses import TERMS_VERSION, certificate_url
 from webapp.domain.signing_chain import ChainUnusable
 from webapp.extensions import app_settings, db, storage, unit_of_work
@@ -51,19 +53,27 @@ def pdf(public_id: str) -> Response:
     with unit_of_work() as session:
         certificate = license_queries.certificate(session, storage(), public_id=public_id)
         preview_key = license_queries.preview_key(session, public_id=public_id)
-    content = certificate_pdf.Content(
-        certificate=certificate,
-        address=certificate_url(app_settings().public_base_url, public_id),
-        terms_address=absolute(terms.address(certificate.license_type, certificate.terms_version)),
-        preview=storage().get(preview_key) if preview_key else None,
-        read_at=datetime.now(UTC),
-    )
-    signed = pdf_signature.sign(certificate_pdf.draw(content), signer)
+    signed = signed_pdf(certificate, preview_key, signer)
     response = Response(signed, mimetype="application/pdf")
     response.headers.set(
         "Content-Disposition", "attachment", filename=f"certificate-{public_id}.pdf"
     )
     return response
+
+
+def signed_pdf(
+    certificate: PublicCertificate, preview_key: str | None, signer: SimpleSigner
+) -> bytes:
+    """Return a certificate as a signed PDF, in the language of the request."""
+    address = terms.address(certificate.license_type, certificate.terms_version)
+    content = certificate_pdf.Content(
+        certificate=certificate,
+        address=certificate_url(app_settings().public_base_url, certificate.public_id),
+        terms_address=absolute(address),
+        preview=storage().get(preview_key) if preview_key else None,
+        read_at=datetime.now(UTC),
+    )
+    return pdf_signature.sign(certificate_pdf.draw(content), signer)
 
 
 @blueprint.get("/licenses")

@@ -1,6 +1,13 @@
 """/me: the user's own pictures and styles, profile, signature, sessions, closing the account."""
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -8,31 +15,32 @@ from webapp.domain.errors import DomainError
 from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.queries import (
     accounts as account_queries,
+    collections as collection_queries,
     generations as generation_queries,
     liked as liked_queries,
     styles as style_queries,
     users as user_queries,
 )
+from webapp.domain.queries.collections import CollectionView
 from webapp.domain.queries.feed import FeedCard
 from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import OwnStyleCard
-from webapp.domain.services import accounts, generations, leaving
+from webapp.domain.services import accounts, leaving
 from webapp.extensions import can_sign, db, storage
 from webapp.http import bodies
 from webapp.http.access import artist, signed_in, user, viewer
-from webapp.pages import links, problems, words
+from webapp.pages import problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems
 from webapp.schemas.accounts import ArtistChanges, Profile
 from webapp.schemas.fields import PageQuery
 
 blueprint = Blueprint("me", __name__, url_prefix="/me")
-MOST_WATCHED = 24
 STYLES_SHOWN = 12
-# A tab that is no state: pictures of others too.
-LIKED = "liked"
+# Tabs that are no states: pictures of others too, and each with a template of its name.
+LIKED, COLLECTIONS = "liked", "collections"
 STATES = {
     "all": OwnFilter(),
     "public": OwnFilter(is_public=True),
@@ -46,39 +54,23 @@ Answer = str | AnyResponse | tuple[str, int]
 @blueprint.get("")
 @signed_in
 def show() -> str:
-    """Show the user's own pictures in every state, or those liked; for htmx, only the next ones."""
+    """Show own pictures in every state, those liked, or collections; for htmx, the next ones."""
+    return page_of_pictures()
+
+
+def page_of_pictures(problem: str = "") -> str:
+    """Return the page of `show`, with a problem of a form on it."""
     state = request.args.get("state", "all")
-    state = state if state in {*STATES, LIKED} else "all"
-    page = _liked() if state == LIKED else _own(state)
+    tabs = {LIKED: _liked, COLLECTIONS: _collections}
+    state = state if state in {*STATES, *tabs} else "all"
+    page = tabs[state]() if state in tabs else _own(state)
     if is_fragment():
-        name = "liked" if state == LIKED else "works"
+        name = state if state in tabs else "works"
         return render_template(f"me/{name}.html", page=page, state=state)
     person = user_queries.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
-    return render_template("me/index.html", page=page, state=state, person=person, styles=_styles())
-
-
-@blueprint.get("/works")
-@signed_in
-def works() -> str:
-    """Return the rows of the user's own pictures with these ids, as fragments."""
-    ids = tuple(request.args.getlist("id", type=int)[:MOST_WATCHED])
-    return render_template("me/news.html", works=_works(ids))
-
-
-@blueprint.post("/works/<id:generation_id>/visibility")
-@signed_in
-def set_visibility(generation_id: int) -> Answer:
-    """Make one picture public or private."""
-    generations.edit(
-        db.session(),
-        user_id=user().id,
-        generation_id=generation_id,
-        is_public=request.form.get("is_public") == "1",
+    return render_template(
+        "me/index.html", page=page, state=state, person=person, styles=_styles(), problem=problem
     )
-    if not is_fragment():
-        return redirect(links.with_known(".show", links.WORKS, anchor=f"work-{generation_id}"))
-    [work] = _works((generation_id,))
-    return render_template("me/work.html", work=work)
 
 
 @blueprint.get("/settings")
@@ -172,15 +164,9 @@ def _liked() -> Page[FeedCard]:
     return liked_queries.pictures(db.session(), storage(), user_id=user().id, page=page)
 
 
-def _works(ids: tuple[int, ...]) -> list[OwnGenerationView]:
-    page = generation_queries.own(
-        db.session(),
-        storage(),
-        user_id=user().id,
-        filters=OwnFilter(ids=ids),
-        page=PageRequest(limit=MOST_WATCHED),
-    )
-    return page.results
+def _collections() -> Page[CollectionView]:
+    page = bodies.page(bodies.query(PageQuery))
+    return collection_queries.own(db.session(), storage(), user_id=user().id, page=page)
 
 
 def _styles() -> list[OwnStyleCard]:

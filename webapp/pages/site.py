@@ -32,6 +32,7 @@ from webapp.pages import (
     assets,
     atom,
     clock,
+    collections,
     comments,
     contact,
     covers,
@@ -53,6 +54,7 @@ from webapp.pages import (
     verifications,
     wallet,
     words,
+    works,
 )
 from webapp.pages.admin import index as admin
 from webapp.pages.fragments import is_fragment
@@ -67,6 +69,7 @@ blueprint = Blueprint("pages", __name__)
 for each in (
     accounts,
     atom,
+    collections,
     comments,
     contact,
     covers,
@@ -86,6 +89,7 @@ for each in (
     users,
     verifications,
     wallet,
+    works,
 ):
     blueprint.register_blueprint(each.blueprint)
 blueprint.register_blueprint(admin.blueprint)

@@ -103,6 +103,7 @@ PICTURE_STATES: dict[str, LazyString] = {
     "making": _("In progress"),
     "failed": _("Failed"),
     "liked": _("Liked"),
+    "collections": _("Collections"),
 }
 NO_PICTURES: dict[str, LazyString] = {
     "all": _("You have no pictures yet. Choose a style and order one."),
@@ -111,6 +112,10 @@ NO_PICTURES: dict[str, LazyString] = {
     "making": _("You have no pictures in progress."),
     "failed": _("None of your pictures failed."),
     "liked": _("You have not liked any pictures yet. Use the heart under a picture."),
+    "collections": _(
+        "You have no collections yet. Create one here, or choose “Add to collection” under a"
+        " picture."
+    ),
 }
 POSITIONS: dict[str, LazyString] = {
     "bottom-left": _("Left"),

@@ -1,10 +1,11 @@
 """Bodies, queries and answers about generations."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
 
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
+from webapp.domain.services.visibility import MAX_PICTURES
 from webapp.schemas.fields import (
     Answer,
     Body,
@@ -52,6 +53,24 @@ class GenerationChanges(Body):
 
     is_public: bool | None = Field(None, examples=[True])
     description: PlainText | None = Field(None, max_length=500, examples=["Evening at the pier"])
+
+
+class ChosenGenerations(Body):
+    """Several of the user's own images."""
+
+    generation_ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_PICTURES)]
+
+
+class VisibilityChange(ChosenGenerations):
+    """POST /generations/visibility."""
+
+    is_public: bool = Field(examples=[True])
+
+
+class VisibilityChanged(Answer):
+    """POST /generations/visibility: `changed_ids` are those that were not so before."""
+
+    changed_ids: list[Id]
 
 
 class GenerationListQuery(PageQuery):

@@ -69,6 +69,8 @@ def known(
 
     made(f"/users/{style.artist_id}/follow")
     made(f"/generations/{shown.id}/like")
+    collection_id = made("/collections", name="Harbours", is_public=True)["id"]
+    buyer_client.put(f"/api/v1/collections/{collection_id}/pictures/{shown.id}")
     target = {"target_type": "generation", "target_id": shown.id}
     (told,) = buyer_client.get("/api/v1/notifications").json["data"]["results"]
     return {
@@ -77,6 +79,7 @@ def known(
         "user_id": style.artist_id,
         "tag_id": session.scalar(select(Tag.id).where(Tag.name == "boat")),
         "notification_id": told["id"],
+        "collection_id": collection_id,
         "comment_id": made(f"/generations/{shown.id}/comments", content="How quiet.")["id"],
         "report_id": made("/reports", reason="spam", **target)["id"],
         "order_id": made("/tokens/purchase", package_id="basic_100")["order_id"],

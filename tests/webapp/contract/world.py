@@ -10,9 +10,11 @@ from tests.fixtures import ENVIRONMENT
 from tests.images import encoded, scene
 from tests.webapp.conftest import finished, sets_client_of, signed_in_client
 from webapp.domain.models.account import Role, User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.services import collections
 
 A_YEAR = timedelta(days=365)
 
@@ -34,6 +36,8 @@ def made(app, session, storage) -> World:
         image = making.order(session, buyer, style)[0]
         session.commit()
         finished(session, storage, image, is_public=is_public)
+    for is_public in (True, False):
+        collections.create(session, user=buyer, name="Harbours", is_public=is_public)
     making.order(session, buyer, style)
     making.training(session, storage)
     trained = making.trained(session, storage, of=owner)
@@ -68,6 +72,7 @@ def made(app, session, storage) -> World:
         known={
             "style_id": [style.id, trained.id],
             "generation_id": list(session.scalars(select(Generation.id))),
+            "collection_id": list(session.scalars(select(Collection.id))),
             "notification_id": list(session.scalars(select(Notification.id))),
             "expected_price_tokens": [style.price_tokens],
             "job_id": [album.public_id for album in albums],

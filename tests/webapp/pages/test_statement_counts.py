@@ -22,7 +22,7 @@ from tests.statements import statements
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.models.style import ArtworkStatus, Style, TrainingStatus
-from webapp.domain.services import comments, follows, likes, purchases, reports
+from webapp.domain.services import collections, comments, follows, likes, purchases, reports
 from webapp.domain.services.licenses import TERMS_VERSION
 from webapp.pages.site_documents import index as site_documents
 
@@ -32,6 +32,7 @@ def market(session, storage, buyer, artist, style, finish):
     """A buyer with an image in an artist's style, and a way for everything to become more."""
     making.ledger.grant(session, buyer.id, 5000, key="for many images")
     here = SimpleNamespace(style=style, buyer=buyer, artist=session.get(User, artist.user_id))
+    here.collection_id = collections.create(session, user=buyer, name="Harbours", is_public=True)
 
     def grow() -> None:
         stranger = making.user(session)
@@ -43,10 +44,14 @@ def market(session, storage, buyer, artist, style, finish):
             comment(buyer, image.id, said)
             report(stranger, ReportTarget.GENERATION, image.id)
             here.image = image
+            collections.add(
+                session, user=buyer, collection_id=here.collection_id, generation_id=image.id
+            )
         for _ in range(3):
             here.comment_id = comment(here.artist, here.image.id)
             comment(stranger, here.image.id, here.comment_id)
         making.order(session, buyer, style, count=2)
+        collections.create(session, user=buyer, name="Another")
         follows.follow(session, user=stranger, followed_id=here.artist.id)
         follows.follow(session, user=buyer, followed_id=stranger.id)
         making.style(session, storage)
@@ -104,6 +109,7 @@ def address_of(page, market, unlucky) -> str:
         license_type="personal",
         terms_version=TERMS_VERSION,
         document_version=site_documents.current_version("terms"),
+        collection=market.collection_id,
         comment=market.comment_id,
         purchase=market.purchase.order_id,
         open_purchase=market.purchase.order_id,

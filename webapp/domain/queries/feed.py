@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
@@ -107,6 +107,17 @@ def _looked_up(
 ) -> Sequence[AnyRow]:
     statement = cards(likes.liked_by(viewer.user_id))
     return session.execute(keyset.look_up(statement, ids)).all()
+
+
+def visible_to(user_id: int | None) -> ColumnElement[bool]:
+    """Return the condition of pictures for everybody, and of a person's own, in lists of a person.
+
+    Administrators see no more than others there.
+    """
+    if user_id is None:
+        return and_(*generations.SHOWN)
+    is_own = and_(Generation.user_id == user_id, Generation.deleted_at.is_(None))
+    return or_(and_(*generations.SHOWN), is_own)
 
 
 def cards(is_liked: ColumnElement[bool]) -> AnySelect:

@@ -1,17 +1,29 @@
 """The file of a picture: full for its licensee, artist and administrators, else the preview."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import GenerationNotFound, GenerationStillProcessing, NotFound
 from webapp.domain.gateways.storage import Storage
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Style
 from webapp.domain.queries.generation_views import FINAL
 from webapp.domain.queries.viewing import Viewer, signed_url
 from webapp.domain.services import generations
 
 VARIANTS = {"full": "image_key", "preview": "preview_key", "thumb": "thumbnail_key"}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """The full file of a picture: how it is called, where it is stored, and its certificate."""
+
+    name: str
+    key: str
+    license_public_id: str
 
 
 def image_url(
@@ -49,6 +61,36 @@ def image_url(
     return url
 
 
+def own_files(
+    session: Session, *, user_id: int, generation_ids: Sequence[int]
+) -> list[PictureFile]:
+    """Return the full files of several own pictures, the newest first.
+
+    Raises GenerationNotFound for a picture that is not one's own, and for one without a file.
+    """
+    rows = session.execute(
+        select(Generation.id, Generation.image_key, Generation.license_public_id)
+        .where(
+            Generation.id.in_(generation_ids),
+            Generation.user_id == user_id,
+            Generation.status == GenerationStatus.COMPLETED,
+            Generation.deleted_at.is_(None),
+        )
+        .order_by(Generation.id.desc())
+    ).all()
+    missing = set(generation_ids) - {row.id for row in rows}
+    if missing:
+        raise GenerationNotFound(id=min(missing))
+    return [
+        PictureFile(_file_name(row.id, row.image_key), row.image_key, row.license_public_id)
+        for row in rows
+    ]
+
+
 def _download_name(generation_id: int, key: str | None, *, download: bool) -> str | None:
+    return _file_name(generation_id, key) if download else None
+
+
+def _file_name(generation_id: int, key: str | None) -> str:
     extension = (key or "").rpartition(".")[2]
-    return f"style-license-{generation_id}.{extension}" if download else None
+    return f"style-license-{generation_id}.{extension}"

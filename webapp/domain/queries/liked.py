@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select, true
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
@@ -11,7 +11,6 @@ from webapp.domain.models.like import Like
 from webapp.domain.queries import feed
 from webapp.domain.queries.feed import FeedCard
 from webapp.domain.queries.pagination import Keyset, Page, PageRequest
-from webapp.domain.services import generations
 
 
 def pictures(
@@ -26,11 +25,10 @@ def pictures(
         [(Like.created_at, "liked_at", datetime), (Like.generation_id, "id", int)],
         {"list": "liked", "user_id": user_id},
     )
-    is_own = and_(Generation.user_id == user_id, Generation.deleted_at.is_(None))
     visible = (
         select(Like.created_at.label("liked_at"), Like.generation_id.label("id"))
         .join(Generation, Generation.id == Like.generation_id)
-        .where(Like.user_id == user_id, or_(and_(*generations.SHOWN), is_own))
+        .where(Like.user_id == user_id, feed.visible_to(user_id))
     )
     statement = (
         feed.cards(true())

@@ -184,8 +184,11 @@ def lock_undeleted(session: Session, user_id: int) -> bool:
     return session.scalar(locked.where(User.id == user_id)) is None
 
 
-def _lock_exclusively(session: Session, user_id: int) -> None:
-    """Lock the user row (FOR UPDATE): a change of a unique name must not run beside another."""
+def lock_exclusively(session: Session, user_id: int) -> None:
+    """Lock the user row (FOR UPDATE): for changes that must not run beside another of this user.
+
+    Raises AccountInactive for an account that is closed.
+    """
     _check_active(session, select(User.is_active).with_for_update(), user_id)
 
 
@@ -221,7 +224,7 @@ def upgrade_to_artist(
     key, sha256 = pictures.store_signature(
         storage, can_sign, signature, person_id=_id_without_statement(user)
     )
-    _lock_exclusively(session, user.id)
+    lock_exclusively(session, user.id)
     artist: Artist | None = session.scalar(
         insert(Artist)
         .values(
@@ -265,7 +268,7 @@ def update_profile(
         if picture is None
         else pictures.store_profile_picture(storage, picture, person_id=_id_without_statement(user))
     )
-    _lock_exclusively(session, user.id)
+    lock_exclusively(session, user.id)
     if username not in {None, user.username}:
         _take_names(session, user, username=username)
     if display_name is not None and name_rules.is_reserved(display_name):
@@ -312,7 +315,7 @@ def update_artist(
         )
     )
     key, sha256 = stored or (None, None)
-    _lock_exclusively(session, user.id)
+    lock_exclusively(session, user.id)
     artist = user.artist
     if artist is None:
         raise ArtistOnly(role=user.role)

@@ -6,8 +6,8 @@ a second welcome bonus. Objects in storage are deleted later by the garbage coll
 
 Deactivated: another user has ordered an image in one of the person's styles, with any outcome, or
 an administrator has closed the account. Styles and history stay, and buyers keep their images and
-certificates. But the styles are inactive, the person's own images are private, and nobody can sign
-in until an administrator opens the account again.
+certificates. But the styles are inactive, the person's own images and collections are private, and
+nobody can sign in until an administrator opens the account again.
 
 Opening an account again restores nothing: a style may have been deactivated, or an image hidden,
 for another reason. The person (or an administrator) activates a style if the slot is free, and
@@ -59,6 +59,7 @@ from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import (
     accounts,
     checkpoints,
+    collections,
     generations,
     names,
     notification_groups,
@@ -101,8 +102,8 @@ def leave(session: Session, *, user: User, confirm: str) -> Outcome:
 def deactivate(session: Session, user_id: int) -> None:
     """Deactivate an account whose row the caller has locked.
 
-    Ends all sessions, closes pending purchases, deactivates the styles and makes the images
-    private. Running jobs are finished.
+    Ends all sessions, closes pending purchases, deactivates the styles and makes images and
+    collections private. Running jobs are finished.
     """
     accounts.end_all_sign_ins(session, user_id)
     purchases.close_pending(session, user_id)
@@ -120,6 +121,7 @@ def deactivate(session: Session, user_id: int) -> None:
         .execution_options(synchronize_session="fetch")
     ).all()
     notifications.delete_of_hidden(session, [row.id for row in hidden], user_id)
+    collections.hide_all(session, user_id)
     counted_tags = [tag for row in hidden if not row.is_flagged for tag in row.prompt_tags]
     tags.uncount_uses(session, (), of_images=counted_tags)
 
@@ -188,6 +190,7 @@ def _delete(session: Session, user_id: int) -> None:
     _delete_images(session, user_id)
     # After the pictures: whoever likes one locks it before its notification.
     _delete_notifications(session, user_id, comment_ids)
+    collections.delete_all(session, user_id)
     _delete_styles(session, user_id)
     sets_leaving.delete_all(session, user_id)
     _delete_person(session, user_id)

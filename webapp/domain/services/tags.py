@@ -6,7 +6,7 @@ Korean words of the dictionary (`webapp/domain/korean_words.py`) are replaced by
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -24,6 +24,7 @@ from webapp.domain.models.style import Tag
 
 MAX_TAG_LENGTH = 50
 MAX_NAME_TAG_LENGTH = 100
+TAGS_AT_ONCE = 50  # looked up in one statement
 ALLOWED = re.compile(r"[a-z0-9 '\-]+")
 LETTER_OR_DIGIT = re.compile(r"[a-z0-9]")
 # What keyboards, word processors and other shops write for the same word. `clean` of tags.js maps
@@ -162,39 +163,53 @@ def count_shown(session: Session, image: Generation, *, was: bool) -> None:
 
     The caller has locked the image's row, changed it, and says whether it was shown before.
     """
-    now = is_shown(image)
-    if now == was:
-        return
+    if is_shown(image) != was:
+        count_all_shown(session, [image], user_id=image.user_id, now=not was)
+
+
+def count_all_shown(
+    session: Session, images: Sequence[Generation], *, user_id: int, now: bool
+) -> None:
+    """Count the tags of one person's images, which all begin to be shown, or all are hidden.
+
+    The caller has locked the rows of the images and changed them.
+    """
     session.flush()
-    names = sorted(set(image.prompt_tags))  # sorted as above
+    counts = Counter(name for image in images for name in set(image.prompt_tags))
+    names = sorted(counts)  # sorted as above
     for name in names:
         if now:
-            _add_image(session, name)
+            _add_images(session, name, counts[name])
         else:
-            _take_back(session, name, images=1)
+            _take_back(session, name, images=counts[name])
     # Their rows are locked now: what another image of the same person changes is seen.
-    elsewhere = on_others(session, image, names)
-    alone = [name for name in names if name not in elsewhere]
+    image_ids = [image.id for image in images]
     change = 1 if now else -1
-    session.execute(
-        update(Tag)
-        .where(Tag.name.in_(alone))
-        .values(user_count=func.greatest(Tag.user_count + change, 0))
-    )
+    for start in range(0, len(names), TAGS_AT_ONCE):
+        some = names[start : start + TAGS_AT_ONCE]
+        elsewhere = on_others(session, some, user_id=user_id, image_ids=image_ids)
+        alone = [name for name in some if name not in elsewhere]
+        session.execute(
+            update(Tag)
+            .where(Tag.name.in_(alone))
+            .values(user_count=func.greatest(Tag.user_count + change, 0))
+        )
 
 
-def on_others(session: Session, image: Generation, names: list[str]) -> set[str]:
+def on_others(
+    session: Session, names: Sequence[str], *, user_id: int, image_ids: Sequence[int]
+) -> set[str]:
     """Return which tags other shown images have of the same person."""
     if not names:
         return set()
     # One subquery for each tag over the images of this person: never a scan of the whole table.
-    image_ids = session.execute(
+    found_ids = session.execute(
         select(
             *(
                 select(Generation.id)
                 .where(
-                    Generation.user_id == image.user_id,
-                    Generation.id != image.id,
+                    Generation.user_id == user_id,
+                    Generation.id.not_in(image_ids),
                     Generation.is_public,
                     ~Generation.is_flagged,
                     Generation.prompt_tags.contains([name]),
@@ -206,14 +221,16 @@ def on_others(session: Session, image: Generation, names: list[str]) -> set[str]
             )
         )
     ).one()
-    return {name for name, image_id in zip(names, image_ids, strict=True) if image_id is not None}
+    return {name for name, found_id in zip(names, found_ids, strict=True) if found_id is not None}
 
 
-def _add_image(session: Session, name: str) -> None:
+def _add_images(session: Session, name: str, number: int) -> None:
     session.execute(
         insert(Tag)
-        .values(name=name, image_count=1)
-        .on_conflict_do_update(index_elements=[Tag.name], set_={"image_count": Tag.image_count + 1})
+        .values(name=name, image_count=number)
+        .on_conflict_do_update(
+            index_elements=[Tag.name], set_={"image_count": Tag.image_count + number}
+        )
     )
 
 

@@ -1,5 +1,7 @@
 """/privacy: what is stored, who sees it, and when it is deleted."""
 
+from dataclasses import replace
+
 from flask_babel import lazy_gettext as _
 
 from webapp.pages.site_documents.texts import Document, Link, Section, Versions
@@ -154,7 +156,49 @@ _CHOICES = Section(
     ),
     links=(Link("/me/settings", _("Settings")), Link("/contact", _("Contact"))),
 )
+# What the version of 2026-11-30 adds: collections of pictures.
+_STORED_WITH_COLLECTIONS = replace(
+    _STORED,
+    points=(
+        *_STORED.points,
+        _("Collections: their names and descriptions, and which pictures are in them."),
+    ),
+)
+_SEEN_WITH_COLLECTIONS = replace(
+    _SEEN,
+    points=(
+        *_SEEN.points,
+        _(
+            "A public collection with your name, and the public pictures in it. A private one is"
+            " seen by you alone."
+        ),
+    ),
+)
+_CHOICES_WITH_COLLECTIONS = replace(
+    _CHOICES,
+    points=(
+        *_CHOICES.points,
+        _(
+            "Make collections private, and delete them. When your account is deleted, your"
+            " collections are too, and your pictures leave those of others."
+        ),
+    ),
+)
 VERSIONS: Versions = {
+    "2026-11-30": Document(
+        title=_("Privacy policy"),
+        summary=_("What this site stores about you, who sees it, and when it is deleted."),
+        sections=(
+            _WHO,
+            _STORED_WITH_COLLECTIONS,
+            _SEEN_WITH_COLLECTIONS,
+            _VERIFIED,
+            _OTHERS,
+            _BROWSER,
+            _DELETED,
+            _CHOICES_WITH_COLLECTIONS,
+        ),
+    ),
     "2026-11-29": Document(
         title=_("Privacy policy"),
         summary=_("What this site stores about you, who sees it, and when it is deleted."),

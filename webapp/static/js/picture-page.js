@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { follow } from "./event-stream.js";
-import "./report-dialog.js";
+import "./form-dialog.js";
 
 const tile = document.querySelector(".tile");
 if (tile && ["queued", "processing", "retrying"].includes(tile.dataset.status)) {

@@ -1,8 +1,11 @@
+from threading import Thread
+
 import pytest
 from sqlalchemy import func, select, text, update
 
 from tests import making
 from tests.database import at_once
+from tests.waiting import wait_for
 from webapp.domain.db import transaction
 from webapp.domain.errors import (
     AccountInactive,
@@ -13,6 +16,7 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.models.account import Artist, SignIn, User
+from webapp.domain.models.collection import Collection, CollectionPicture
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.follow import Follow
 from webapp.domain.models.generation import Generation, Order
@@ -34,6 +38,7 @@ from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     accounts,
+    collections,
     counters,
     garbage,
     generations,
@@ -299,6 +304,80 @@ def test_what_a_person_said_and_liked_goes_and_every_count_stays_exact(
     assert (theirs.like_count, theirs.comment_count) == (1, 2)
     assert (kept.reply_count, other.follower_count) == (1, 1)
     assert (count(session, Like), count(session, Comment), count(session, Follow)) == (1, 2, 1)
+
+
+def collected(session, person, *images, is_public=True):
+    """A collection of a person's with these images."""
+    made = collections.create(session, user=person, name="Harbours", is_public=is_public)
+    for image in images:
+        collections.add(session, user=person, collection_id=made, generation_id=image.id)
+    return made
+
+
+def contents(session):
+    """The images of each collection that there is."""
+    rows = session.execute(
+        select(Collection.id, CollectionPicture.generation_id).outerjoin(
+            CollectionPicture, CollectionPicture.collection_id == Collection.id
+        )
+    )
+    found = {}
+    for collection_id, image_id in rows:
+        found.setdefault(collection_id, set()).update([image_id] if image_id else [])
+    return found
+
+
+def test_collections_go_with_their_owner_and_the_pictures_of_who_left_go_from_all_others(
+    session, person, other, style
+):
+    theirs, mine = delivered(session, other, style), delivered(session, person, style)
+    collected(session, person, theirs, mine)
+    collected(session, person, is_public=False)
+    of_other = collected(session, other, theirs, mine)
+
+    assert leave(session, person) == Outcome.DELETED
+
+    assert contents(session) == {of_other: {theirs.id}}
+
+
+def test_the_collections_of_a_closed_account_are_private_and_kept(session, person, other, style):
+    theirs, mine = delivered(session, other, style), delivered(session, person, style)
+    of_person, of_other = (collected(session, each, theirs, mine) for each in (person, other))
+
+    leaving.deactivate(session, person.id)
+
+    both = {theirs.id, mine.id}
+    assert contents(session) == {of_person: both, of_other: both}
+    public = session.scalars(select(Collection.id).where(Collection.is_public)).all()
+    assert public == [of_other]
+
+
+def test_a_picture_added_while_its_owner_leaves_stays_in_no_collection(committed, storage):
+    with committed() as session:
+        image = making.generation(session, storage)
+        owner_id, image_id = image.user_id, image.id
+        values = {"status": "completed", "is_public": True, "image_sha256": "a" * 64}
+        session.execute(update(Generation).values(image_key="images/1.png", **values))
+        collector = making.user(session)
+        made = collections.create(session, user=collector, name="Harbours")
+        collector_id = collector.id
+        session.commit()
+
+    def go():
+        with committed.begin() as session:
+            leave(session, session.get(User, owner_id))
+
+    with committed() as adding:
+        person = adding.get(User, collector_id)
+        collections.add(adding, user=person, collection_id=made, generation_id=image_id)
+        going = Thread(target=go)
+        going.start()
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        wait_for(lambda: adding.scalar(waiting), "the leaving to wait for the picture")
+        adding.commit()
+        going.join()
+    with committed() as session:
+        assert contents(session) == {made: set()}
 
 
 def test_the_tags_of_what_goes_are_counted_no_more(session, other, style):

@@ -8,8 +8,9 @@ from tests.database import at_once
 from webapp.domain.errors import GenerationNotFound, InvalidTransition, TryOutPrivate
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
+from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.style import Tag
-from webapp.domain.services import counters, generations, visibility
+from webapp.domain.services import counters, generations, notifications, visibility
 
 
 @pytest.fixture
@@ -56,6 +57,24 @@ def test_images_are_shown_and_hidden_together(session, storage, person):
     assert uses(session) == {"boat": (1, 1), "sea": (1, 1)}
     assert change(session, person, first, is_public=False) == []
     assert counts_are_exact(session)
+
+
+def test_what_others_were_told_of_images_goes_when_these_are_hidden(session, storage, person):
+    style, other = making.style(session, storage), making.user(session)
+    image = delivered(session, storage, person, style, "boat", is_public=True)
+    for recipient in (person, other):
+        notifications.notify(
+            session,
+            recipient.id,
+            NotificationType.COMMENT,
+            target_type="generation",
+            target_id=image.id,
+        )
+    change(session, person, image, is_public=False)
+    told = session.scalars(
+        select(Notification.recipient_id).where(Notification.type == NotificationType.COMMENT)
+    )
+    assert told.all() == [person.id]
 
 
 def test_a_hidden_image_becomes_public_without_being_counted(session, storage, person):

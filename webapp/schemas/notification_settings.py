@@ -31,7 +31,7 @@ class KindSetting(Answer):
 
     kind: NotificationKind
     in_bell: bool = Field(examples=[True])
-    can_be_off: bool = Field(examples=[True], description="false: these are always in the bell")
+    can_be_off: bool = Field(examples=[True], description="false: these are always on")
 
 
 class NotificationSettings(Answer):

@@ -46,7 +46,10 @@ def test_a_chain_is_made_once_and_can_sign(tmp_path: Path) -> None:
     assert read_chain(tmp_path / CHAIN, tmp_path / ROOTS).pem == chain.pem
 
 
-def test_a_chain_that_ends_within_a_month_gets_a_new_leaf_of_the_same_root(tmp_path: Path) -> None:
+def test_a_chain_that_ends_within_a_month_gets_a_new_leaf_of_the_same_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(persisted, "WORLD_ROOTS", tmp_path / "no world")
     issue_chain(tmp_path, signing_days=20)
     roots = (tmp_path / ROOTS).read_bytes()
     before = read_chain(tmp_path / CHAIN, tmp_path / ROOTS)

@@ -192,7 +192,7 @@ NO_PAGES = {
     *("/g/tiles", "/g/0/comments", "/me/works", "/styles/0/training", "/training"),
     *("/robots.txt", "/sitemap.xml", "/sitemap/0-0.xml", "/apple-touch-icon.png"),
     *("/favicon.ico", "/site.webmanifest", "/styles/0/cover", "/users/0/cover"),
-    *("/feed.xml", "/styles/0/feed.xml", "/users/0/feed.xml"),
+    *("/feed.xml", "/styles/0/feed.xml", "/users/0/feed.xml", "/collections"),
     "/sitemap/documents.xml",
     *("/wallet/ledger.csv", "/admin/payments/compare", "/l/0.pdf"),
     *("/styles/new", "/tokens", "/tokens/purchase/0/pay"),

@@ -88,6 +88,7 @@ def test_several_own_pictures_are_chosen_shown_and_downloaded(visit, cookies, pl
         assert archive.testzip() is None
         assert len(archive.namelist()) == 6
     selection.get_by_role("button", name=buyer.words("Make public"), exact=True).click()
+    expect(selection).to_be_hidden()  # the page is loaded again, with nothing chosen
     for each in ids:
         expect(page.locator(f"#work-{each} .state")).to_have_text(buyer.words("Public"))
     boxes.first.check()

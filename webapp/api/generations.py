@@ -1,6 +1,6 @@
 """/generations (also /images): order pictures, follow and download them, list the feed."""
 
-from flask import Blueprint, Response, g, redirect
+from flask import Blueprint, Response, g
 
 from webapp.api import webhook_aliases
 from webapp.domain.errors import (
@@ -34,7 +34,7 @@ from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.services import generations, previews, visibility
 from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, storage
-from webapp.http import bodies, buckets, envelope, event_streams, rate_limits
+from webapp.http import bodies, buckets, envelope, event_streams, headers, rate_limits
 from webapp.http.access import or_worker, public, signed_in, user, viewer
 from webapp.http.operations import EVENTS, Idempotency, operation
 from webapp.schemas.fields import Listed
@@ -162,9 +162,7 @@ def read_image(generation_id: int, query: ImageQuery) -> Response:
         variant=query.variant,
         download=query.download,
     )
-    response = redirect(url, code=302)
-    response.headers["Cache-Control"] = "no-store"
-    return response  # type: ignore[return-value]
+    return headers.redirect_to_file(url)
 
 
 @blueprint.patch("/generations/<id:generation_id>")

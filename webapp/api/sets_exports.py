@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response
 
 from webapp.domain.models.sets_export import ExportStatus
 from webapp.domain.services import sets_exports
 from webapp.domain.services.sets_exports import ExportRequest
 from webapp.domain.sets_errors import JobNotFinished, JobNotFound, PlanRequired
 from webapp.extensions import db, storage
-from webapp.http import envelope
+from webapp.http import envelope, headers
 from webapp.http.access import current_sets_account, sets_account
 from webapp.http.operations import operation
 from webapp.schemas.sets_exports import ExportQuery, ExportWaits
@@ -35,6 +35,4 @@ def export(job_id: str, query: ExportQuery) -> Response:
         expires_in=URL_LIFETIME,
         download_name=sets_exports.download_name(db.session(), export),
     )
-    response = redirect(url, code=302)
-    response.headers["Cache-Control"] = "no-store"
-    return response  # type: ignore[return-value]
+    return headers.redirect_to_file(url)

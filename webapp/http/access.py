@@ -28,7 +28,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.sets_account import SetsAccount
-from webapp.domain.queries.viewing import Viewer
+from webapp.domain.queries.viewing import ANYBODY, Viewer
 from webapp.domain.services import accounts, sets_accounts
 from webapp.domain.sets_errors import AuthRequired, TokenExpired, TokenInvalid
 from webapp.domain.sets_tokens import Claims
@@ -65,7 +65,7 @@ def current_artist() -> Artist:
 def viewer() -> Viewer:
     """Return the viewer: a user, an administrator, or an anonymous visitor."""
     if not current_user.is_authenticated:
-        return Viewer()
+        return ANYBODY
     return Viewer.of(user())
 
 

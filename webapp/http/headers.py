@@ -1,10 +1,10 @@
-"""Headers of every answer: the request id and the security headers."""
+"""Headers of answers: the request id, the security headers, a redirect that is not cached."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, redirect, request
 from ulid import ULID
 
 from webapp.domain.settings import Settings
@@ -77,3 +77,10 @@ def _storage_origin(settings: Settings) -> str:
     scheme = "http" if options.get("secure", ["1"])[0] in {"0", "false", "no"} else "https"
     own = f"{scheme}://{url.netloc.rpartition('@')[2]}"
     return " " + options.get("public_endpoint", [own])[0].rstrip("/")
+
+
+def redirect_to_file(url: str) -> Response:
+    """Redirect to a short-lived URL of a file; the redirect is not cached."""
+    response = redirect(url, code=302)
+    response.headers["Cache-Control"] = "no-store"
+    return response  # type: ignore[return-value]

@@ -1,4 +1,7 @@
-"""Atom feeds (RFC 4287) of public pictures: all, those of one style, those of one artist."""
+"""Atom feeds (RFC 4287) of public pictures: all, those of one style, those of one artist.
+
+A feed is the same for everybody, so that it can be cached.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,15 +13,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from webapp.domain.queries import feed, style_detail, users
 from webapp.domain.queries.feed import FeedCard, FeedFilter
 from webapp.domain.queries.pagination import PageRequest
-from webapp.domain.queries.viewing import Viewer
+from webapp.domain.queries.viewing import ANYBODY
 from webapp.extensions import db, storage
 from webapp.http.access import public
 
 blueprint = Blueprint("atom", __name__)
 PICTURES = 30
 MAX_AGE_SECONDS = 600
-# A feed is the same for everybody, so that it can be cached: nobody is signed in.
-ANYBODY = Viewer()
 EMPTY_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 

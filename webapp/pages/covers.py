@@ -1,18 +1,18 @@
 """Lasting addresses of the pictures that stand for a style and an artist in link previews."""
 
-from flask import Blueprint, redirect
+from flask import Blueprint
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import NotFound
 from webapp.domain.queries import style_detail, styles
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.styles import StyleFilter
-from webapp.domain.queries.viewing import Viewer
+from webapp.domain.queries.viewing import ANYBODY
 from webapp.extensions import db, storage
+from webapp.http import headers
 from webapp.http.access import public
 
 blueprint = Blueprint("covers", __name__)
-ANYBODY = Viewer()
 
 
 @blueprint.get("/styles/<id:style_id>/cover")
@@ -40,6 +40,4 @@ def of_artist(user_id: int) -> AnyResponse:
 def _redirect(url: str | None) -> AnyResponse:
     if url is None:
         raise NotFound(resource="cover")
-    response = redirect(url, 302)
-    response.headers["Cache-Control"] = "no-store"  # the URL is short-lived
-    return response
+    return headers.redirect_to_file(url)

@@ -1,13 +1,6 @@
 """/me: the user's own pictures and styles, profile, signature, sessions, closing the account."""
 
-from flask import (
-    Blueprint,
-    redirect,
-    render_template,
-    request,
-    session,
-    url_for,
-)
+from flask import Blueprint, redirect, render_template, request, session, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 

@@ -38,6 +38,9 @@ class Viewer:
         return self.is_admin or self.user_id == owner_id
 
 
+ANYBODY = Viewer()
+
+
 def signed_url(
     storage: Storage, key: str | None, *, download_name: str | None = None
 ) -> str | None:

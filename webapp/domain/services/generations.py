@@ -11,14 +11,12 @@ from webapp.domain.errors import (
     FieldProblem,
     Forbidden,
     GenerationNotFound,
-    GenerationStillProcessing,
     InsufficientTokens,
     InvalidTransition,
     LicenseNotValid,
     PriceChanged,
     StyleNotFound,
     StyleNotReady,
-    TryOutPrivate,
     UnknownTags,
 )
 from webapp.domain.identifiers import public_id
@@ -40,12 +38,11 @@ from webapp.domain.services import (
     offers,
     prompts,
     sets_canvases,
-    tags,
+    visibility,
     vocabulary,
     watermarks,
 )
 from webapp.domain.services.duplicates import Picture
-from webapp.domain.sets_errors import RestylePrivate
 
 SEED_RANGE = 2**32
 # Images that everybody may see, in the words that the partial indexes have.
@@ -255,44 +252,17 @@ def edit(
 ) -> None:
     """Show an own image to everybody, hide it again, or describe it.
 
-    Raises what `check_can_be_public` raises.
+    Raises what `visibility.check_can_be_public` raises.
     """
     accounts.lock_active(session, user_id)
     generation = _own(session, user_id, generation_id)
     session.refresh(generation, with_for_update=True)  # its words are counted by what it was
-    if is_public:
-        check_can_be_public(session, generation)
     if is_public is not None:
-        was_shown = tags.is_shown(generation)
-        generation.is_public = is_public
-        tags.count_shown(session, generation, was=was_shown)
-        if not is_public:
-            notifications.delete_of_hidden(session, [generation_id], user_id)
+        visibility.set_public(session, [generation], user_id=user_id, is_public=is_public)
     if description is not None:
         generation.description = description
     generation.updated_at = func.clock_timestamp()
     session.flush()
-
-
-def check_can_be_public(session: Session, generation: Generation) -> None:
-    """Raise GenerationStillProcessing or InvalidTransition when there is no image to show.
-
-    Raises TryOutPrivate for a try-out, RestylePrivate for a part of a photo of Sets.
-    """
-    if generation.is_try_out:
-        raise TryOutPrivate
-    if sets_canvases.is_canvas(session, generation.id):
-        raise RestylePrivate
-    if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
-        raise InvalidTransition(
-            **{
-                "from": generation.status,
-                "action": "publish",
-                "allowed": [GenerationStatus.COMPLETED],
-            }
-        )
-    if generation.status != GenerationStatus.COMPLETED:
-        raise GenerationStillProcessing(generation_ids=[generation.id])
 
 
 def _own(session: Session, user_id: int, generation_id: int) -> Generation:

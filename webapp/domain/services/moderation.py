@@ -32,11 +32,11 @@ from webapp.domain.models.style import Style, Tag
 from webapp.domain.services import (
     accounts,
     audit,
-    generations,
     leaving,
     notifications,
     offers,
     tags,
+    visibility,
 )
 
 Row = TypeVar("Row", bound=Base)
@@ -133,7 +133,7 @@ def change_generation(
 ) -> None:
     """Flag an image, publish or hide it, revoke its licence or make it valid again.
 
-    Raises GenerationNotFound, the errors of `generations.check_can_be_public`, and ValidationFailed
+    Raises GenerationNotFound, the errors of `visibility.check_can_be_public`, and ValidationFailed
     for publishing an image whose owner's account is closed.
     """
     missing = GenerationNotFound(id=generation_id)
@@ -146,7 +146,7 @@ def change_generation(
     if image.deleted_at is not None:
         raise missing
     if changes.get("is_public"):
-        generations.check_can_be_public(session, image)
+        visibility.check_can_be_public(session, image)
     was_shown = tags.is_shown(image)
     audit.change(
         session,

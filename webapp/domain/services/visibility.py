@@ -1,13 +1,19 @@
-"""Show several of one's own images to everybody, or hide them: all of them, or none."""
+"""Who sees an image: everybody, or its owner. Several are changed together, or none."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webapp.domain.errors import GenerationNotFound
-from webapp.domain.models.generation import Generation
-from webapp.domain.services import accounts, generations, notifications, tags
+from webapp.domain.errors import (
+    GenerationNotFound,
+    GenerationStillProcessing,
+    InvalidTransition,
+    TryOutPrivate,
+)
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.services import accounts, notifications, sets_canvases, tags
+from webapp.domain.sets_errors import RestylePrivate
 
 MAX_PICTURES = 50  # at once
 
@@ -18,21 +24,54 @@ def change(
     """Make own images public or private; return the ids of those that were not so before.
 
     Raises GenerationNotFound for an image that is not one's own, and what
-    `generations.check_can_be_public` raises.
+    `check_can_be_public` raises.
     """
     accounts.lock_active(session, user_id)
     images = _locked(session, user_id, generation_ids)
+    return set_public(session, images, user_id=user_id, is_public=is_public)
+
+
+def set_public(
+    session: Session, images: Sequence[Generation], *, user_id: int, is_public: bool
+) -> list[int]:
+    """Make locked images of one person public or private; return the ids of those that change.
+
+    Raises what `check_can_be_public` raises.
+    """
+    if is_public:
+        for image in images:
+            check_can_be_public(session, image)
     changed = [image for image in images if image.is_public != is_public]
     for image in changed:
-        if is_public:
-            generations.check_can_be_public(session, image)
         image.is_public = is_public
         image.updated_at = func.clock_timestamp()
     counted = [image for image in changed if not image.is_flagged]
     tags.count_all_shown(session, counted, user_id=user_id, now=is_public)
+    changed_ids = [image.id for image in changed]
     if not is_public:
-        notifications.delete_of_hidden(session, [image.id for image in changed], user_id)
-    return [image.id for image in changed]
+        notifications.delete_of_hidden(session, changed_ids, user_id)
+    return changed_ids
+
+
+def check_can_be_public(session: Session, generation: Generation) -> None:
+    """Raise GenerationStillProcessing or InvalidTransition when there is no image to show.
+
+    Raises TryOutPrivate for a try-out, RestylePrivate for a part of a photo of Sets.
+    """
+    if generation.is_try_out:
+        raise TryOutPrivate
+    if sets_canvases.is_canvas(session, generation.id):
+        raise RestylePrivate
+    if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
+        raise InvalidTransition(
+            **{
+                "from": generation.status,
+                "action": "publish",
+                "allowed": [GenerationStatus.COMPLETED],
+            }
+        )
+    if generation.status != GenerationStatus.COMPLETED:
+        raise GenerationStillProcessing(generation_ids=[generation.id])
 
 
 def _locked(session: Session, user_id: int, generation_ids: Sequence[int]) -> list[Generation]:

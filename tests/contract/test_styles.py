@@ -6,6 +6,7 @@ import pytest
 from tests import making
 from tests.contract.conftest import everything, refused
 from tests.images import encoded, gif, png_claiming, scene
+from webapp.domain.services import tags as tag_services
 
 FIELDS = {"name": "Ink Harbor", "description": "Piers.", "price_tokens": "10"}
 PROGRESS = {
@@ -196,7 +197,7 @@ def test_23_tags_are_all_of_or_one_of(service, nobody):
 
 def test_23_a_tag_is_found_by_its_beginning_in_any_case(service, nobody):
     with service.session() as session:
-        making.generations.tags.count_use(session, ["watercolor"])
+        tag_services.count_use(session, ["watercolor"])
     shown = nobody.get("/api/v1/tags", params={"search": "WAT"}).json()["data"]["results"]
     assert "watercolor" in [row["name"] for row in shown]
 

@@ -9,6 +9,8 @@ BASE_MODEL ?= built-in
 DEVICE ?=
 ARGUMENTS ?=
 PROCESSES ?= $(shell nproc)
+UNIT_TESTS = $(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
+BROWSER_TESTS = $(BIN)/pytest tests/browser -n auto --maxprocesses 2 --dist worksteal --screenshot only-on-failure --output var/browser
 REFINER_MINUTES ?= 30
 START_FROM ?=
 PRETRAINING = --out $(BASE_MODEL_RUN) --minutes $(MINUTES) --learning-rate 2e-3 --resume $(if $(START_FROM),--start-from $(START_FROM))
@@ -24,7 +26,7 @@ SBOM ?= var/sbom
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long chaos-storm deploy backup base-backup restore recover restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test test-long browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long chaos-storm deploy backup base-backup restore recover restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-dispatch bench-queries bench-pages bench-migrations bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -51,15 +53,20 @@ world: $(INSTALLED)  ## the fixture that `up` restores, made anew with the shipp
 
 # Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections. Files come
 # in the order of tests/conftest.py, not those with few tests last: these may be the longest.
-# The browser comes after them and alone: with its stack it fills two cores by itself.
-test: $(INSTALLED)  ## all tests, on real services; starts or installs what this machine lacks
+# The browser comes after them: two browsers, each with a stack of its own, fill two cores.
+test: $(INSTALLED)  ## all tests but the long ones, on real services; starts or installs what this machine lacks
 	tests/services.sh browser
-	$(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
-	$(BIN)/pytest tests/browser --screenshot only-on-failure --output var/browser
+	$(UNIT_TESTS) -m "not long"
+	$(BROWSER_TESTS) -m "not long"
 
-browser: $(INSTALLED)  ## the pages in Chromium, by hand and by axe, and whole ways through the site; var/browser
+test-long: $(INSTALLED)  ## the long tests, which `test` leaves out: more cases of what it checks, and measurements
 	tests/services.sh browser
-	$(BIN)/pytest tests/browser --screenshot only-on-failure --output var/browser
+	$(UNIT_TESTS) -m long
+	$(BROWSER_TESTS) -m long
+
+browser: $(INSTALLED)  ## the last part of `test`: the pages in Chromium, by hand and by axe, and whole ways through the site; var/browser
+	tests/services.sh browser
+	$(BROWSER_TESTS) -m "not long"
 
 sure: lint types contracts env-example images test  ## all that CI runs
 
@@ -73,6 +80,7 @@ lint: $(INSTALLED)  ## ruff: rules and format; docs/api.md must be up to date
 
 types: $(INSTALLED)  ## mypy, strict for the domain, the tasks and the engine
 	$(BIN)/mypy
+	$(BIN)/mypy clients/python/style_license
 
 contracts: $(INSTALLED)  ## who may import whom
 	$(BIN)/lint-imports
@@ -120,10 +128,11 @@ chaos-storm: $(INSTALLED)  ## the storms alone; CHAOS_SEEDS, CHAOS_FIRST_SEED, C
 		CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/pytest tests/chaos/long_storm.py -s
 	$(BIN)/python -m tests.chaos.tallies
 
-# One web after the other: docs/operations.md, Rolling deploy.
+# What must know all that newer webs write, then one web after the other: docs/operations.md, Rolling deploy.
 deploy:  ## a new version with docker compose, while the site works
 	docker compose build
 	docker compose run --rm --no-deps prepare
+	docker compose up --detach --no-deps relay worker-cpu worker-housekeeping
 	docker compose up --detach --no-deps --wait web
 	docker compose up --detach --no-deps --wait web-2
 	docker compose up --detach
@@ -168,11 +177,17 @@ bench-recipes: $(INSTALLED)  ## what each number of the training recipe buys; va
 bench-api: $(INSTALLED)  ## a hundred people at the site for a minute and a half; var/bench/api.json
 	$(BIN)/python -m tests.bench.api $(ARGUMENTS)
 
+bench-dispatch: $(INSTALLED)  ## from an order to its message, beside a client that publishes itself; var/bench/dispatch.json
+	$(BIN)/python -m tests.bench.dispatch $(ARGUMENTS)
+
 bench-queries: $(INSTALLED)  ## every list on 1 M images, 100 k styles, 10 M transfers: plans and times; var/bench/queries.json
 	$(BIN)/python -m tests.bench.plans
 
 bench-pages: $(INSTALLED)  ## every page on the same market: statements and time in the database; var/bench/pages.json
 	$(BIN)/python -m tests.bench.pages
+
+bench-migrations: $(INSTALLED)  ## every migration on 1 M rows under writing load: how long writers wait; ARGUMENTS="--rows 20000"; var/bench/migrations.json
+	$(BIN)/python -m tests.bench.migrations $(ARGUMENTS)
 
 bench-uploads: $(INSTALLED)  ## eight files of 49 megapixels at once: memory and times; var/bench/uploads.json
 	$(BIN)/python -m tests.bench.uploads
@@ -212,7 +227,7 @@ screenshots: $(INSTALLED)  ## every page at 360 and 1440, light and dark, en and
 var/lighthouse/node_modules:
 	npm install --prefix var/lighthouse --no-audit --no-fund --loglevel error lighthouse@$(LIGHTHOUSE)
 
-lighthouse: $(INSTALLED) var/lighthouse/node_modules  ## Lighthouse on feed, style, image and wallet of that world; var/lighthouse
+lighthouse: $(INSTALLED) var/lighthouse/node_modules  ## Lighthouse on seven pages of that world; var/lighthouse
 	tests/services.sh browser
 	$(BIN)/python -m tests.browser.lighthouse
 

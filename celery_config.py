@@ -20,12 +20,16 @@ class QueueName(StrEnum):
     """Every queue; the first group is served by CPU pools, the second by GPU pools.
 
     Untrusted files are only decoded on `uploads`, which has a pool of its own: slow files delay
-    other uploads only. So have the searches on `verify`, which strangers may ask for.
+    other uploads only. So have the searches on `verify`, which strangers may ask for, what is
+    sent to servers of others on `outgoing`, and mails on `mail`: one that is slow delays nothing
+    else.
     """
 
     DEFAULT = "default"
     UPLOADS = "uploads"
     VERIFY = "verify"
+    OUTGOING = "outgoing"
+    MAIL = "mail"
     STAMPING = "stamping"
     EDITING = "editing"
     MONEY = "money"
@@ -40,6 +44,8 @@ CPU_QUEUES = (
     QueueName.DEFAULT,
     QueueName.UPLOADS,
     QueueName.VERIFY,
+    QueueName.OUTGOING,
+    QueueName.MAIL,
     QueueName.STAMPING,
     QueueName.EDITING,
     QueueName.MONEY,
@@ -70,7 +76,11 @@ class TaskName(StrEnum):
     APPLY_RULES = "apply_rules"
     FINISH_PHOTO = "finish_photo"
     EXPORT_SET = "export_set"
+    EXPORT_DATA = "export_data"
+    PREVIEW_ARTWORK = "preview_artwork"
     SEARCH_WATERMARK = "search_watermark"
+    SEND_MAIL_DIGEST = "send_mail_digest"
+    DELIVER_WEBHOOK = "deliver_webhook"
     REFUND = "refund"
     COLLECT_GARBAGE = "collect_garbage"
     CHECK_LEDGER = "check_ledger"
@@ -81,6 +91,7 @@ class TaskName(StrEnum):
     PURGE_JOBS = "purge_jobs"
     SWEEP_SETS = "sweep_sets"
     NOTIFY_SALES = "notify_sales"
+    QUEUE_MAIL_DIGESTS = "queue_mail_digests"
     EXPIRE_PURCHASES = "expire_purchases"
     RECONCILE_PAYMENTS = "reconcile_payments"
     RECOUNT_COUNTERS = "recount_counters"
@@ -100,7 +111,11 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.APPLY_RULES: QueueName.EDITING,
     TaskName.FINISH_PHOTO: QueueName.MONEY,
     TaskName.EXPORT_SET: QueueName.EDITING,
+    TaskName.EXPORT_DATA: QueueName.EDITING,
+    TaskName.PREVIEW_ARTWORK: QueueName.EDITING,
     TaskName.SEARCH_WATERMARK: QueueName.VERIFY,
+    TaskName.SEND_MAIL_DIGEST: QueueName.MAIL,
+    TaskName.DELIVER_WEBHOOK: QueueName.OUTGOING,
     TaskName.REFUND: QueueName.MONEY,
     TaskName.COLLECT_GARBAGE: QueueName.HOUSEKEEPING,
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
@@ -111,6 +126,7 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.PURGE_JOBS: QueueName.HOUSEKEEPING,
     TaskName.SWEEP_SETS: QueueName.HOUSEKEEPING,
     TaskName.NOTIFY_SALES: QueueName.HOUSEKEEPING,
+    TaskName.QUEUE_MAIL_DIGESTS: QueueName.HOUSEKEEPING,
     TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
     TaskName.RECONCILE_PAYMENTS: QueueName.HOUSEKEEPING,
     TaskName.RECOUNT_COUNTERS: QueueName.HOUSEKEEPING,
@@ -148,6 +164,10 @@ TIME_LIMITS = {
     # Up to 200 large photos are read twice, for the files and for the sheets.
     TaskName.EXPORT_SET: (1500, 1800),
     TaskName.SEARCH_WATERMARK: (20, 30),
+    # Within its lease: a mail that takes longer may not be sent again.
+    TaskName.SEND_MAIL_DIGEST: (90, 110),
+    # A request ends by itself after 15 seconds.
+    TaskName.DELIVER_WEBHOOK: (40, 60),
 }
 # What beat publishes: every so many seconds, or at times of UTC.
 SCHEDULE: dict[TaskName, float | crontab] = {
@@ -161,6 +181,7 @@ SCHEDULE: dict[TaskName, float | crontab] = {
     TaskName.PURGE_JOBS: 3600.0,
     TaskName.SWEEP_SETS: 300.0,
     TaskName.NOTIFY_SALES: 3600.0,
+    TaskName.QUEUE_MAIL_DIGESTS: 300.0,
     TaskName.EXPIRE_PURCHASES: 60.0,
     # 03:30 in Seoul, the time zone of the provider.
     TaskName.RECONCILE_PAYMENTS: crontab(hour="18", minute="30"),

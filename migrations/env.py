@@ -1,18 +1,28 @@
-"""Run migrations on the domain's database, with timeouts so that none can block the site."""
+"""Run migrations on the domain's database, with timeouts so that none can block the site.
+
+Whoever writes waits behind a migration that waits for a lock, and in a deadlock PostgreSQL ends the
+statement that first has waited for `deadlock_timeout` (1 s). So a migration stops waiting earlier;
+`flask prepare` applies it again.
+"""
 
 import logging
 from typing import Any
 
 from alembic import context
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.orm import Session
 
 from webapp.domain import models, readiness, schema_compatibility
 from webapp.domain.db import SESSION, Base, connect_options
 from webapp.domain.settings import settings
 
-OPTIONS = connect_options(SESSION | {"lock_timeout": "5000", "statement_timeout": "60000"})
+OPTIONS = connect_options(SESSION | {"lock_timeout": "500", "statement_timeout": "60000"})
+# PostgreSQL stops an autovacuum of a table only for a session that has waited for so long. It must
+# be less than lock_timeout. Not every role may set it.
+CHECK_LOCKS_EARLY = text("""
+    SELECT set_config('deadlock_timeout', '250ms', false)
+    WHERE has_parameter_privilege('deadlock_timeout', 'SET')""")
 TABLES = frozenset(Base.metadata.tables)
 assert models.__all__  # noqa: S101 - importing the models fills the metadata
 log = logging.getLogger("migrations")
@@ -64,6 +74,7 @@ def run() -> None:
         )
         if is_left_alone(connection):
             return
+        connection.execute(CHECK_LOCKS_EARLY)
         schema_compatibility.create(connection)
         connection.commit()
         with context.begin_transaction():

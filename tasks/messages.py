@@ -208,6 +208,9 @@ class MadeCheckpoint(Message):
     style_key: Key
     style_sha256: Sha256
     sample_keys: list[Key] = Field(min_length=1, max_length=16)
+    base_sample_keys: list[Key] = Field(
+        [], max_length=16, description="the same prompts and seeds without the style"
+    )
     held_out_loss: float | None = Field(None, allow_inf_nan=False, examples=[0.18])
     gain: Gain | None = None
 

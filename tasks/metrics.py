@@ -15,6 +15,8 @@ TASK_FAILURES = Counter(
 DEEP_SEARCHES = Counter(
     "deep_searches", "Searches of uploaded pictures, by what proved a certificate.", ["method"]
 )
+MAIL_DIGESTS = Counter("mail_digests", "Attempts to send a mail digest, by outcome.", ["outcome"])
+WEBHOOKS = Counter("webhook_tries", "Messages of webhooks sent, by what came of it.", ["outcome"])
 WORKER_SICK = Gauge(
     "worker_sick",
     "1 while this GPU worker claims nothing, by the reason.",
@@ -26,6 +28,16 @@ WORKER_SICK = Gauge(
 def count_deep_search(method: str) -> None:
     """Count a search that ended, by the method of its surest finding, or `none`."""
     DEEP_SEARCHES.labels(method).inc()
+
+
+def count_mail_digest(outcome: str) -> None:
+    """Count an attempt that ended with a status of MailDigestStatus; `queued` is tried again."""
+    MAIL_DIGESTS.labels(outcome).inc()
+
+
+def count_webhook(outcome: str) -> None:
+    """Count a try of a webhook: delivered, retried, failed, busy or stale."""
+    WEBHOOKS.labels(outcome).inc()
 
 
 def count_failure(cause: str) -> None:

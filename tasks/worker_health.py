@@ -50,7 +50,7 @@ class WorkerHealth:
         reason, problem = self._found()
         if reason != self._reason:
             if reason is None:
-                log.info("worker is well again")
+                log.info("worker is healthy again")
             else:
                 log.error("worker is sick and claims nothing", reason=reason, problem=problem)
             self._reason = reason

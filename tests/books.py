@@ -70,6 +70,12 @@ class Books:
             ),
         )
 
+    def wait_until_drawn(self) -> None:
+        """Wait until every ordered picture has ended; a message may still be due in hours."""
+        unfinished = """SELECT count(*) FROM jobs
+            WHERE kind = 'generation' AND state IN ('queued', 'running')"""
+        wait_for(lambda: self.value(unfinished) == 0, "all pictures to end", seconds=180)
+
     def violations(self) -> list[str]:
         """What the ledger check finds now, while work may be going on."""
         with self.sessions() as session, session.begin():

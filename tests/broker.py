@@ -26,6 +26,9 @@ disk_free_limit.absolute = 1MB
 consumer_timeout = 86400000
 """
 START_SECONDS = 90
+FIRST_PORT, PORTS = 20_000, 3_000  # of each process of tests
+
+given_ports: set[int] = set()
 
 
 def find_program() -> str:
@@ -39,16 +42,25 @@ def find_program() -> str:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a loopback port that nobody listens on, another one at each call.
+
+    It is below those that the system gives to connections, and of a range of this process: nobody
+    takes it before it is used.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    first = FIRST_PORT + worker * PORTS
+    while True:
+        port = first + secrets.randbelow(PORTS)
+        with socket.socket() as probe:
+            if port not in given_ports and probe.connect_ex(("127.0.0.1", port)) != 0:
+                given_ports.add(port)
+                return port
 
 
-def answers(url: str) -> bool:
+def answers(url: str, *, seconds: float = 2) -> bool:
     """Whether a broker accepts connections at this address."""
     try:
-        with Connection(url, connect_timeout=2) as connection:
+        with Connection(url, connect_timeout=seconds) as connection:
             connection.connect()
     except OSError:
         return False

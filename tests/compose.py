@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 VARIABLE = re.compile(r"\$\{(\w+)")
-EXPRESSION = re.compile(r"(\w+)(?::([-?])(.*))?", re.DOTALL)
+EXPRESSION = re.compile(r"(\w+)(?::([-?+])(.*))?", re.DOTALL)
 
 
 def services(variables: Mapping[str, str]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _filled(node: Any, variables: Mapping[str, str]) -> Any:
 
 
 def interpolated(text: str, variables: Mapping[str, str]) -> str:
-    """The text with each ${NAME}, ${NAME:-default} and ${NAME:?message}; defaults may hold more."""
+    """The text with each ${NAME}, ${NAME:-default}, ${NAME:?message} and ${NAME:+other if set}."""
     before, begin, rest = text.partition("${")
     if not begin:
         return text
@@ -54,7 +54,7 @@ def interpolated(text: str, variables: Mapping[str, str]) -> str:
     name, operator, other = expression.groups()
     value = variables.get(name, "")
     assert value or operator != "?", f"{name}: {other}"
-    if not value and operator == "-":
+    if bool(value) == (operator == "+") and operator in {"-", "+"}:
         value = interpolated(other, variables)
     return before + value + interpolated(rest[end + 1 :], variables)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.fixtures import (
@@ -30,6 +31,7 @@ __all__ = [
     "template",
 ]
 
+hypothesis.settings.load_profile("ci")  # the same examples in every run, and no deadline
 # They run a whole stack to the end of the session, whose connections others would miss. That of
 # `contract` is a second one, so it is the last.
 LAST = ("chaos", "journeys", "contract")

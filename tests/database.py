@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Barrier, Thread
 from uuid import uuid4
 
+import redis
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, make_url, text
@@ -46,7 +47,10 @@ def server() -> Iterator[URL]:
 def cache(folder: Path) -> Iterator[str]:
     """The URL of a Redis of our own: test processes side by side must not share counters."""
     own = Redis(folder)
-    yield own.start()
+    url = own.start()
+    with redis.Redis.from_url(url) as admin:
+        admin.config_set("appendonly", "no")  # what is counted need not wait for the disk
+    yield url
     own.stop()
 
 
@@ -120,6 +124,16 @@ def empty(url: URL) -> None:
     with made.begin() as connection:
         connection.execute(text(f"SET LOCAL session_replication_role = replica; {deletions}"))
     made.dispose()
+
+
+def in_own_transaction(committed, act):
+    """A call of `act` with a session of its own, committed at the end."""
+
+    def run():
+        with committed.begin() as mine:
+            return act(mine)
+
+    return run
 
 
 def at_once(*calls) -> list:

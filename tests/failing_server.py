@@ -18,6 +18,7 @@ class FailingServer(ThreadingHTTPServer):
         self.statuses: list[int] = []
         self.requests: list[tuple[str, str, bytes, dict[str, str]]] = []
         self.body: Any = {"data": {"applied": True, "status": "processing", "jobs": []}}
+        self.location = ""  # of redirects
         self.on_request: Callable[[], None] = lambda: None
 
     @property
@@ -31,17 +32,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _respond(self) -> None:
         server = self.server
         length = int(self.headers.get("Content-Length", 0))
-        server.requests.append(
-            (self.command, self.path, self.rfile.read(length), dict(self.headers))
-        )
-        server.on_request()
+        body = self.rfile.read(length)
         status = server.statuses.pop(0) if server.statuses else 200
+        server.requests.append((self.command, self.path, body, dict(self.headers)))
+        server.on_request()
         if status == CLOSES_CONNECTION:
             self.close_connection = True
             return
         body = json.dumps(server.body).encode() if "/api/" in self.path else b"whole file"
         self.send_response(status)
         is_truncated = status == TRUNCATES_BODY
+        if server.location:
+            self.send_header("Location", server.location)
         self.send_header("Content-Length", str(len(body) + 100 * is_truncated))
         self.end_headers()
         self.wfile.write(body)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
@@ -11,10 +12,17 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tests import database, signing
 from tests.broker import Broker, answers
-from webapp.domain.db import engine, engine_options
+from webapp.domain import decoding_slots
+from webapp.domain.db import SESSION, engine, engine_options
 from webapp.domain.gateways.storage import FolderStorage, make_storage
 from webapp.domain.settings import settings
 
+# A busy machine pauses for seconds: what the site gives up early, tests wait for.
+PATIENCE_SECONDS = 60
+PATIENT_SESSION = SESSION | {
+    "statement_timeout": f"{1000 * PATIENCE_SECONDS}",
+    "idle_in_transaction_session_timeout": f"{4000 * PATIENCE_SECONDS}",
+}
 LOCAL_BROKER = "amqp://guest:guest@127.0.0.1:5672//"
 ENVIRONMENT = {
     "ENV": "test",
@@ -41,6 +49,8 @@ def server() -> Iterator[URL]:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Every setting, as a deployment would give it; no broker is behind it."""
     folder = tmp_path_factory.mktemp("objects")
+    # The slots of a machine are those of all its processes; tests side by side would wait.
+    slots = tmp_path_factory.mktemp("slots")
     cache = database.cache(tmp_path_factory.mktemp("cache"))
     with pytest.MonkeyPatch.context() as patch, cache as redis_url:
         for name, value in ENVIRONMENT.items():
@@ -48,6 +58,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("REDIS_URL", redis_url)
         patch.setenv("STORAGE_URL", f"folder://{folder}")
         patch.setenv("DATABASE_URL", database.SYSTEM_SERVER)
+        patch.setattr(decoding_slots, "_folder", lambda: slots)
         settings.cache_clear()
         yield
     settings.cache_clear()
@@ -71,9 +82,16 @@ def database_url(server: URL, template: URL) -> Iterator[URL]:
         engine.cache_clear()
 
 
+def patient_engine(url: URL, pool_size: int = 5) -> Engine:
+    """An engine as the site has it, whose connections and statements may take a minute."""
+    options: dict[str, Any] = engine_options(pool_size, PATIENT_SESSION)
+    options["connect_args"]["connect_timeout"] = PATIENCE_SECONDS
+    return create_engine(url, **options)
+
+
 @pytest.fixture(scope="session")
 def shared_engine(database_url: URL) -> Iterator[Engine]:
-    made = create_engine(database_url, **engine_options())
+    made = patient_engine(database_url)
     yield made
     made.dispose()
 
@@ -93,7 +111,7 @@ def session(shared_engine: Engine) -> Iterator[Session]:
 @pytest.fixture
 def committed(database_url: URL) -> Iterator[sessionmaker[Session]]:
     """Makes sessions that really commit, each on its own connection; emptied afterwards."""
-    made = create_engine(database_url, **engine_options(pool_size=60))
+    made = patient_engine(database_url, pool_size=60)
     yield sessionmaker(made, expire_on_commit=False)
     made.dispose()
     database.empty(database_url)
@@ -103,7 +121,7 @@ def committed(database_url: URL) -> Iterator[sessionmaker[Session]]:
 def scratch(server: URL, template: URL) -> Iterator[sessionmaker[Session]]:
     """A database of its own, in which a test may break what must not be broken."""
     with database.database(server, template=template) as url:
-        made = create_engine(url, **engine_options(pool_size=60))
+        made = patient_engine(url, pool_size=60)
         yield sessionmaker(made, expire_on_commit=False)
         made.dispose()
 

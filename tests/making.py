@@ -13,22 +13,26 @@ from celery_config import TaskName
 from webapp.domain import jobs, pipelines
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.generation import AspectRatio, Generation
-from webapp.domain.models.job import Job, JobKind
+from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import (
+    artworks as artwork_service,
     checkpoints,
     generations,
     ledger,
     offers,
+    payouts,
     sets_accounts,
     sets_credits,
+    shown_artworks,
     training as training_service,
     try_outs,
 )
 from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.ledger_check import INVARIANTS
+from webapp.domain.services.shown_artworks import Choice
 from webapp.domain.services.training import Publication
 
 BASE_SHA256 = hashlib.sha256(b"the weights of the base model").hexdigest()
@@ -97,6 +101,24 @@ def take_tokens(session, user_id: int, amount: int) -> None:
         "grant",
         key=f"taken-{next(_numbers)}",
     )
+
+
+def earn_tokens(session, user_id: int, amount: int) -> None:
+    """Let a person have earned tokens without a sale."""
+    ledger.move(
+        session,
+        ledger.account_of(session, None, "platform"),
+        ledger.account_of(session, user_id, "earned"),
+        amount,
+        "grant",
+        key=f"earned-{next(_numbers)}",
+    )
+
+
+def payout(session, user_id: int, amount: int = 100) -> int:
+    """An open payout request of a person, who gets the tokens for it."""
+    earn_tokens(session, user_id, amount)
+    return payouts.request(session, user_id, amount, payouts.PayoutTerms(70, amount, 14))
 
 
 def sets_account(session, *, user: User | None = None, balance: int = 10, **columns) -> SetsAccount:
@@ -243,21 +265,7 @@ def training(
         adapter_key=None,
         adapter_sha256=None,
     )
-    for idx in range(works):
-        clean = status is ArtworkStatus.VALID
-        session.add(
-            Artwork(
-                style_id=made.id,
-                idx=idx,
-                filename=f"work {idx}.png",
-                upload_key=f"uploads/{made.id}-{idx}.png",
-                declared_size=1000,
-                content_type="image/png",
-                tags=[made.tags[0]],
-                status=status,
-                clean_key=f"artworks/{made.id}-{idx}.png" if clean else None,
-            )
-        )
+    artworks(session, made, count=works, status=status)
     run = TrainingRun(style_id=made.id, seed=1, confirmed_at=jobs.NOW)
     session.add(run)
     session.flush()
@@ -267,11 +275,54 @@ def training(
     return run
 
 
+def artworks(session, of: Style, *, count: int, status=ArtworkStatus.VALID) -> list[Artwork]:
+    """Add works to a style, behind those that it has."""
+    first = artwork_service.next_idx(session, of.id)
+    clean = status is ArtworkStatus.VALID
+    made = [
+        Artwork(
+            style_id=of.id,
+            idx=idx,
+            filename=f"work {idx}.png",
+            upload_key=f"uploads/{of.id}-{idx}.png",
+            declared_size=1000,
+            content_type="image/png",
+            tags=[of.tags[0]],
+            status=status,
+            clean_key=f"artworks/{of.id}-{idx}.png" if clean else None,
+        )
+        for idx in range(first, first + count)
+    ]
+    session.add_all(made)
+    session.flush()
+    return made
+
+
+def show_artworks(session, of: Style, chosen: list[Artwork], *, titles: list[str]) -> None:
+    """Let the artist show works, in this order, with previews as their jobs would make them."""
+    shown_artworks.choose(
+        session,
+        user=session.get_one(User, of.artist_id),
+        style_id=of.id,
+        chosen=[Choice(work.id, title) for work, title in zip(chosen, titles, strict=True)],
+        request_id="r",
+    )
+    rows = select(Job.id).where(Job.kind == JobKind.ARTWORK_PREVIEW, Job.state == JobState.QUEUED)
+    for job_id in session.scalars(rows).all():
+        lease = jobs.claim(session, job_id, TaskName.PREVIEW_ARTWORK, 60)
+        key = f"artwork-previews/{lease.ref}.webp"
+        shown_artworks.record(session, lease, preview_key=key, width=640, height=480)
+
+
 def checkpoint(session, run: TrainingRun, storage=None, *, step: int = 50, **changes) -> str:
-    """Record a checkpoint with two samples as its worker would; returns the adapter's key."""
+    """Record a checkpoint with two samples as its worker would; returns the adapter's key.
+
+    The two samples of the base model are those of every checkpoint of the run.
+    """
     key = f"training/{run.id}/1-{step}.safetensors"
     adapter = ADAPTER + str(step).encode()
     samples = [f"training/{run.id}/1-{step}-{place}.png" for place in range(2)]
+    base_samples = [f"training/{run.id}/1-base-{place}.png" for place in range(2)]
     made = MadeCheckpoint(
         **{
             "step": step,
@@ -279,13 +330,14 @@ def checkpoint(session, run: TrainingRun, storage=None, *, step: int = 50, **cha
             "adapter_sha256": hashlib.sha256(adapter).hexdigest(),
             "adapter_size": len(adapter),
             "sample_keys": samples,
+            "base_sample_keys": base_samples,
         }
         | changes
     )
     checkpoints.record(session, run.id, made)
     if storage is not None:
         storage.put(key, adapter, content_type="application/octet-stream")
-        for place, sample in enumerate(samples):
+        for place, sample in enumerate([*samples, *base_samples]):
             storage.put(sample, picture_png(seed=step + place), content_type="image/png")
     return key
 
@@ -296,6 +348,7 @@ def signed(publication: Publication) -> dict[int, SignedSamples]:
         each.checkpoint_id: SignedSamples(
             [f"samples/{each.checkpoint_id}-{place}.webp" for place, _ in enumerate(samples)],
             [f"thumbnails/{each.checkpoint_id}-{place}.webp" for place, _ in enumerate(samples)],
+            [f"samples/base-{place}.webp" for place, _ in enumerate(each.base_sample_keys)],
         )
         for each in publication.checkpoints
         for samples in [each.sample_keys]
@@ -313,7 +366,7 @@ def trained(session, storage=None, *, steps=(50, 100, 150), of=None, gain=None) 
     samples = signed(found)
     if storage is not None:
         for each in samples.values():
-            for key in [*each.sample_keys, *each.thumbnail_keys]:
+            for key in [*each.sample_keys, *each.thumbnail_keys, *each.base_sample_keys]:
                 storage.put(key, signature_png(), content_type="image/png")
     assert training_service.publish(session, found, samples)
     return session.get(Style, run.style_id, populate_existing=True)
@@ -343,7 +396,9 @@ def try_out(session, wanted: Style, **changes) -> Generation:
         }
         | changes,
     )
-    return session.scalars(select(Generation).where(Generation.order_id == made.id)).first()
+    return session.scalars(
+        select(Generation).where(Generation.order_id == made.id).order_by(Generation.id)
+    ).first()
 
 
 def job_of(session, row: Generation | TrainingRun) -> Job:

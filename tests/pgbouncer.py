@@ -54,7 +54,7 @@ def pgbouncer(server: URL, folder: Path, *, sessions: int) -> Iterator[URL]:
         )
     url = server.set(host="127.0.0.1", port=own_port)
     try:
-        wait_for(lambda: _answers(url), "PgBouncer", seconds=20, explain=log.read_text)
+        wait_for(lambda: _answers(url), "PgBouncer", explain=log.read_text)
         yield url
     finally:
         process.terminate()

@@ -5,12 +5,17 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
+
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
 PYTHON = sys.executable
-STOP_SECONDS = 15
+STOP_SECONDS = 60
 
 # Every place in the product where a process may die; see `failpoints`.
 FAILPOINTS = (
@@ -29,7 +34,18 @@ FAILPOINTS = (
     "after_cancellation",
     "after_put",
     "after_complete",
+    "before_mail",
+    "after_mail",
 )
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process has closed all it had open; its status may still wait to be read."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+    except psutil.NoSuchProcess:
+        return True
 
 
 class Process:
@@ -56,6 +72,7 @@ class Process:
         # Held by whoever arms, stops or kills it while others do so too.
         self.fault = threading.Lock()
         self._switches = folder / f"{name}.failpoints"
+        self._ended: set[int] = set()  # lines of `deaths`
         self._command = command
         self._directory = directory
         self.environment = environment
@@ -98,19 +115,38 @@ class Process:
     def disarm(self, failpoint: str) -> None:
         (self._switches / failpoint).touch()
 
+    @contextmanager
+    def dies_at(self, failpoint: str) -> Iterator[None]:
+        """Let the process die when it comes to this place in the block; wait until it has."""
+        deaths = self.deaths_at(failpoint)
+        self.arm(failpoint)
+        try:
+            yield
+            wait_for(
+                lambda: self.deaths_at(failpoint) > deaths,
+                f"{self.name} to die at {failpoint}",
+                explain=self.tail,
+            )
+        finally:
+            self.disarm(failpoint)
+
     def has_fired(self, failpoint: str) -> bool:
         return (self._switches / failpoint).exists()
 
     def deaths_at(self, failpoint: str) -> int:
-        """How often the process died at this place."""
-        return sum(line.split()[0] == failpoint for line in self._deaths())
+        """How often the process died at this place.
 
-    @property
-    def death_count(self) -> int:
-        return len(self._deaths())
-
-    def _deaths(self) -> list[str]:
-        return self.deaths.read_text().splitlines() if self.deaths.exists() else []
+        A process writes its line before it dies. It counts when it has ended: until then it keeps
+        its connections, and a request on one of them is neither answered nor refused.
+        """
+        lines = self.deaths.read_text().splitlines() if self.deaths.exists() else []
+        # Remembered, because the number of a process is given again.
+        self._ended.update(
+            number
+            for number, line in enumerate(lines)
+            if number not in self._ended and has_ended(int(line.split()[1]))
+        )
+        return sum(lines[number].split()[0] == failpoint for number in self._ended)
 
     def revive(self) -> bool:
         """Start it again if it died though it is wanted."""

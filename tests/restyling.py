@@ -59,6 +59,12 @@ def execute(session, job, concepts, **wanted) -> None:
     )
 
 
+def post_execute(client, job, setting, **more):
+    """Send the rule for the walls of an album over HTTP."""
+    body = {"concepts": {"Wall": setting}, "protect": []} | more
+    return client.post(f"/api/v1/sets/jobs/{job.public_id}/execute", json=body)
+
+
 def retry(session, job) -> None:
     account = session.get_one(SetsAccount, job.account_id)
     sets_jobs.retry(session, account, job.public_id, items=None, request_id="r")
@@ -84,7 +90,7 @@ def edits(session) -> list[int]:
     return [each.id for each in albums.work(session, JobKind.PHOTO_EDIT)]
 
 
-def ordered(session, job, style) -> Generation:
+def ordered(session, job, style, *, size=(512, 512)) -> Generation:
     """Order the walls of an executed job of one photo, as its edit does; return the first."""
     session.refresh(job)
     work = albums.work(session, JobKind.PHOTO_EDIT)[-1]
@@ -97,7 +103,7 @@ def ordered(session, job, style) -> Generation:
             style_id=style.id,
             change=job.concepts["Wall"]["options"]["strength"],
             frame=(0, 0, 96, 96),
-            size=(512, 512),
+            size=size,
             picture_key=f"canvases/{each.id}.png",
             mask_key=f"canvases/{each.id}-mask.png",
             sha256="c" * 64,
@@ -131,7 +137,11 @@ def owned(session, style, image: Generation) -> dict[int, int]:
         image.prompt_tags, image.negative_tags, image.aspect_ratio, image.style_strength
     )
     return duplicates.owned(
-        session, user_id=image.user_id, style=style, picture=picture, seeds=[image.seed]
+        session,
+        user_id=image.user_id,
+        style=style,
+        picture=picture,
+        seeds=[image.seed],
     )
 
 

@@ -12,7 +12,10 @@ install() {
 }
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null ||
     install rabbitmq-server
-[ "${1-}" != browser ] || command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
+# The shell is the same browser without windows; a machine that has none of it may have the whole one.
+[ "${1-}" != browser ] || command -v chromium-headless-shell chrome-headless-shell >/dev/null ||
+    install chromium-headless-shell fonts-nanum ||
+    command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
     install chromium fonts-nanum
 # The long storm compiles a wrong clock.
 [ "${1-}" != chaos ] || command -v cc >/dev/null || install gcc libc6-dev

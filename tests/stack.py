@@ -50,8 +50,30 @@ TOLD_OUTSIDE = (
 )
 
 
+def site_environment(folder: Path, address: str) -> dict[str, str]:
+    """What every site of the tests is told: its secrets, its sandboxes and its folders."""
+    return {
+        "LANG": "C.UTF-8",
+        "HOME": str(folder),
+        "PYTHONUNBUFFERED": "1",
+        "ENV": "test",
+        "SECRET_KEY": secrets.token_urlsafe(32),
+        "INTERNAL_API_TOKEN": secrets.token_urlsafe(32),
+        "PUBLIC_BASE_URL": address,
+        "GOOGLE_CLIENT_ID": "sandbox",
+        "GOOGLE_CLIENT_SECRET": "sandbox",
+        "TOSS_CLIENT_KEY": "test_ck_sandbox",
+        "TOSS_SECRET_KEY": "test_sk_sandbox",
+        "STORAGE_URL": f"folder://{folder / 'objects'}",
+        "BASE_MODEL": BASE_MODEL,
+        "RATE_LIMITS_ENABLED": "false",
+        **signing.development(),
+        **ONE_THREAD,
+    }
+
+
 class Stack(Books):
-    """web, relay, five kinds of worker and both sandboxes, started and stopped together.
+    """web, relay, six kinds of worker and both sandboxes, started and stopped together.
 
     `broker` is rabbitmq or redis, `storage` folder or s3; `threads` are those of the web process;
     `changes` are variables of the environment that shall differ.
@@ -138,45 +160,36 @@ class Stack(Books):
 
     def _environment(self, redis_url: str) -> dict[str, str]:
         port, self._google_port, self._toss_port = free_port(), free_port(), free_port()
+        # Nobody listens there, until a test does: nobody gets mails who did not ask for them.
+        self.smtp_port = free_port()
         self.site = f"http://127.0.0.1:{port}"
         self._port = port
         return {
+            **site_environment(self.folder, self.site),
             "PATH": f"{BIN}:{os.environ['PATH']}",
-            "LANG": "C.UTF-8",
-            "HOME": str(self.folder),
             # The slots of decoders lie here: two stacks on one machine do not share them.
             "TMPDIR": str(self.temporary),
-            "PYTHONUNBUFFERED": "1",
-            "ENV": "test",
-            "SECRET_KEY": secrets.token_urlsafe(32),
-            "INTERNAL_API_TOKEN": secrets.token_urlsafe(32),
             "INTERNAL_API_URL": self.site,
-            "PUBLIC_BASE_URL": self.site,
             "GOOGLE_BASE_URL": f"http://127.0.0.1:{self._google_port}",
-            "GOOGLE_CLIENT_ID": "sandbox",
-            "GOOGLE_CLIENT_SECRET": "sandbox",
             "TOSS_BASE_URL": f"http://127.0.0.1:{self._toss_port}",
-            "TOSS_CLIENT_KEY": "test_ck_sandbox",
-            "TOSS_SECRET_KEY": "test_sk_sandbox",
-            **signing.development(),
+            "SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}",
+            "MAIL_FROM": "Style License <no-reply@styles.example>",
             "DATABASE_URL": self.database_url.render_as_string(hide_password=False),
             "BROKER_URL": self.rabbitmq.url
             if self.rabbitmq
             else redis_url.removesuffix("/0") + "/1",
             "REDIS_URL": redis_url,
-            "STORAGE_URL": f"folder://{self.folder / 'objects'}",
-            "BASE_MODEL": BASE_MODEL,
             "TINY_MODEL_FOLDER": str(self.folder / "tiny"),
             "WORKER_CACHE_DIR": str(self.folder / "worker"),
-            "RATE_LIMITS_ENABLED": "false",
+            "WEBHOOKS_MAY_BE_LOCAL": "true",
             "GENERATION_LEASE_SECONDS": "6",
             "TRAINING_LEASE_SECONDS": "30",
-            "STEP_LEASE_SECONDS": "8",
+            "STEP_LEASE_SECONDS": "20",
             "SEGMENTATION_LEASE_SECONDS": "8",
             "TRAINING_SLICE_SECONDS": "1",
             "REPUBLISH_SECONDS": "2",
             "RETRY_DELAYS_SECONDS": "[0, 1, 2]",
-        } | ONE_THREAD
+        }
 
     def _start_s3(self) -> None:
         port, folder = free_port(), self.folder / "s3"
@@ -266,6 +279,7 @@ class Stack(Books):
         self.relay = self._add("relay", PYTHON, "-m", "webapp.domain.relay")
         self.stamper = self._worker("stamper", "tasks.on_cpu", "default,stamping,housekeeping")
         self.uploads = self._worker("uploads", "tasks.on_cpu", "uploads,verify")
+        self.sender = self._worker("sender", "tasks.on_cpu", "outgoing,mail")
         # Alone on its queue, so that its commits are those of deliveries and refunds.
         self.cashier = self._worker("cashier", "tasks.on_cpu", "money")
         # One child for both, as `make up` has it.
@@ -349,6 +363,7 @@ class Stack(Books):
         self._wait_until_said(self.relay, "relay started")
         self._wait_until_said(self.stamper, "ready.")
         self._wait_until_said(self.uploads, "ready.")
+        self._wait_until_said(self.sender, "ready.")
         self._wait_until_said(self.cashier, "ready.")
         self._wait_until_said(self.editor, "ready.")
 

@@ -4,8 +4,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
+
+Sent = tuple[str, Any]
+
+
+@contextmanager
+def caught(target: Connection | type[Engine]) -> Iterator[list[Sent]]:
+    """Collect what a connection, or every engine, sends to the database, with its parameters."""
+    sent: list[Sent] = []
+
+    def catch(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(target, "before_cursor_execute", catch)
+    try:
+        yield sent
+    finally:
+        event.remove(target, "before_cursor_execute", catch)
 
 
 @contextmanager
@@ -30,21 +47,13 @@ def plan_of(session: Session, call: Callable[[], object]) -> str:
     """Return how PostgreSQL would answer the statements of a call if its tables were large."""
     session.flush()
     connection = session.connection()
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection, _cursor, statement, parameters, *_rest) -> None:
-        seen.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
-    try:
+    with caught(connection) as sent:
         call()
-    finally:
-        event.remove(connection, "before_cursor_execute", note)
     connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     connection.exec_driver_sql("SET LOCAL enable_sort = off")
     lines = [
         line
-        for statement, parameters in seen
+        for statement, parameters in sent
         for line in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars()
     ]
     return "\n".join(lines)

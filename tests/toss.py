@@ -48,6 +48,7 @@ class Toss:
                 "failUrl": f"{SITE}/api/v1/tokens/purchase/fail?orderId={order_id}",
                 "decision": decision,
             },
+            timeout=60,
         )
 
     def approve(self, order_id: str, decision: str = "pay", amount: int = 10_000) -> str:

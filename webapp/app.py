@@ -15,8 +15,11 @@ from webapp import signer
 from webapp.api import (
     accounts,
     admin,
+    api_keys,
+    artist_pages,
     collections,
     comments,
+    data_exports,
     docs,
     follows,
     generations,
@@ -25,7 +28,9 @@ from webapp.api import (
     likes,
     notification_settings,
     notifications,
+    outgoing_webhooks,
     payments,
+    payouts,
     reports,
     search,
     sets_accounts,
@@ -36,10 +41,13 @@ from webapp.api import (
     sets_presets,
     sets_purchases,
     sets_rules,
+    shown_artworks,
     storage,
+    style_statistics,
     styles,
     tags,
     tokens,
+    try_outs,
     users,
     verifications,
     webhook_aliases,
@@ -71,18 +79,26 @@ from webapp.pages import clock, site
 API = (
     health.health,
     accounts.blueprint,
+    api_keys.blueprint,
+    outgoing_webhooks.blueprint,
+    data_exports.blueprint,
     users.blueprint,
     follows.blueprint,
     styles.blueprint,
+    style_statistics.blueprint,
+    shown_artworks.blueprint,
+    try_outs.blueprint,
     generations.blueprint,
     likes.blueprint,
     collections.blueprint,
+    artist_pages.blueprint,
     comments.blueprint,
     reports.blueprint,
     tags.blueprint,
     search.blueprint,
     tokens.blueprint,
     payments.blueprint,
+    payouts.blueprint,
     notifications.blueprint,
     notification_settings.blueprint,
     licenses.blueprint,
@@ -153,8 +169,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     if settings.database_is_pooled:
         with app.app_context():
-            for engine in db.engines.values():
-                domain_db.set_in_each_transaction(engine, domain_db.web_session())
+            for pool, engine in db.engines.items():
+                is_for_views = pool == domain_db.VIEWS
+                session = domain_db.view_session() if is_for_views else domain_db.web_session()
+                domain_db.set_in_each_transaction(engine, session)
     babel.init_app(app, locale_selector=language, timezone_selector=clock.timezone)
     # The order of the before_request functions: request id, size limits, then rate limits.
     for part in (metrics, envelope, errors, bodies, temporary_space):
@@ -182,6 +200,10 @@ def _config(settings: Settings) -> dict[str, object]:
             pool: {"url": settings.database_url}
             | domain_db.web_engine_options(size, is_pooled=is_pooled)
             for pool, size in domain_db.RESERVED_POOLS.items()
+        }
+        | {
+            domain_db.VIEWS: {"url": settings.database_url}
+            | domain_db.view_engine_options(is_pooled=is_pooled)
         },
         "SESSION_COOKIE_NAME": "session",
         "SESSION_COOKIE_HTTPONLY": True,

@@ -1,7 +1,7 @@
 """The engine's part of a verification, for the site and for the queue `verify`."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -32,9 +32,12 @@ FILE_COPIES = 6
 
 
 class EngineExaminer:
-    """`gateways.examiner.Examiner` over `gpu.signature`; one for all threads."""
+    """`gateways.examiner.Examiner` over `gpu.signature`; one for all threads.
 
-    def __init__(self, keys: Mapping[int, bytes], roots_file: Path) -> None:
+    `keys` reads the keys of watermarks: not every process that makes an examiner has them.
+    """
+
+    def __init__(self, keys: Callable[[], Mapping[int, bytes]], roots_file: Path) -> None:
         self._keys = keys
         self._roots_file = roots_file
 
@@ -58,7 +61,7 @@ class EngineExaminer:
     def shown(self, picture: bytes) -> "EngineShownPicture":
         """See `Examiner.shown`."""
         with Image.open(io.BytesIO(picture), formats=("PNG",)) as image:
-            return EngineShownPicture(image.convert("RGB"), self._keys)
+            return EngineShownPicture(image.convert("RGB"), self._keys())
 
 
 class EngineShownPicture:
@@ -87,4 +90,4 @@ class EngineShownPicture:
 
 def configured_examiner(settings: Settings) -> EngineExaminer:
     """Return the examiner of the settings."""
-    return EngineExaminer(settings.watermark_key_bytes(), settings.content_credentials_roots)
+    return EngineExaminer(settings.watermark_key_bytes, settings.content_credentials_roots)

@@ -2,11 +2,12 @@
 
 Requests that wait for a locked table may take all connections of their pool for
 `WEB_WAIT_SECONDS`. Probes and money have pools of their own, so they are answered meanwhile.
+What is done after an answer was sent chooses its pool itself.
 """
 
 from typing import Any
 
-from flask import has_request_context, request
+from flask import g, has_request_context, request
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Connection, Engine
 
@@ -29,7 +30,13 @@ class PooledSession(Session):
         return bind if bind is not None else self._db.engines[_pool()]
 
 
+def choose(pool: str) -> None:
+    """Use this pool until the end of the app context."""
+    g.database_pool = pool
+
+
 def _pool() -> str | None:
-    if not has_request_context() or request.blueprint is None:
-        return None
+    chosen: str | None = g.get("database_pool")
+    if chosen is not None or not has_request_context() or request.blueprint is None:
+        return chosen
     return _POOLS.get(request.blueprint.rpartition(".")[2])

@@ -12,8 +12,6 @@ class BaseModelSpec:
     config. Training counts are optimizer steps. A frame whose shorter side exceeds the native one
     is sampled small, enlarged, and redrawn over the last `redraw_share` of the steps.
     `lora_scale` multiplies the adapter weight of each request.
-    Each step passes on only `noise_share` of the noise that remains. Use less than 1 for a network
-    that predicts clean latents with noise in them, with a first-order scheduler.
     `cpu_threads` is the number of threads per operation on a CPU, `None` for one per core.
     """
 
@@ -33,7 +31,6 @@ class BaseModelSpec:
     guidance_rescale: float = 0.0
     redraw_share: float = 0.6
     lora_scale: float = 1.0
-    noise_share: float = 1.0
     scheduler: str = "UniPCMultistepScheduler"
     training_batch_size: int = 4
     sample_steps: int = 12

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from gpu.base_models.detail_head import DetailHead
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.model import Networks
 from gpu.pretrain.vocabulary import TOKENS
@@ -26,7 +27,8 @@ def grow(
 ) -> None:
     """Set the weights of `networks` on `codec` from `old`; `words` are the tokens of `old` by id.
 
-    Both UNets must have the same levels and layers.
+    Both UNets must have the same levels and layers. A head is kept if it has the same shape and
+    the codec is the same; otherwise the new one begins without effect.
 
     Raises `ValueError` if a level of the new one is narrower, or a shape cannot be widened.
     """
@@ -42,7 +44,9 @@ def grow(
     grown = {
         name: _widen(name, value, networks.unet.get_parameter(name).shape, levels, source)
         for name, value in old.unet.named_parameters()
-        if not name.startswith(("conv_in.", "conv_out.", "shortcut.", "time_embedding.linear_1"))
+        if not name.startswith(
+            ("conv_in.", "conv_out.", "shortcut.", "time_embedding.linear_1", "detail.")
+        )
     }
     first, last = old.unet.conv_in, old.unet.conv_out
     width = networks.unet.config.block_out_channels[0]
@@ -61,11 +65,27 @@ def grow(
         mask = has_match if keep.ndim == 1 else has_match[:, None]
         grown[name] = torch.cat([torch.where(mask, part[nearest], zero) for part in (keep, gain)])
     grown |= _time_embedding(old.unet.time_embedding.linear_1, width)
-    parameters = dict(networks.unet.named_parameters())
+    if _is_same(codec, old_codec):
+        _copy_head(networks.unet.detail, old.unet.detail)
+    parameters = {
+        name: parameter
+        for name, parameter in networks.unet.named_parameters()
+        if not name.startswith("detail.")
+    }
     assert parameters.keys() == grown.keys()  # noqa: S101 - both have the same levels and layers
     for name, parameter in parameters.items():
         parameter.copy_(grown[name])
     _copy_text(networks.text_encoder, old.text_encoder, words)
+
+
+def _copy_head(head: DetailHead | None, old: DetailHead | None) -> None:
+    """Copy the weights of a head of the same shape; do nothing without one."""
+    if head is None or old is None:
+        return
+    weights, known = head.state_dict(), old.state_dict()
+    shapes = [{name: each.shape for name, each in one.items()} for one in (weights, known)]
+    if shapes[0] == shapes[1]:
+        head.load_state_dict(known)
 
 
 def _latent_maps(codec: PatchCodec, old: PatchCodec) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,6 +11,7 @@ from diffusers import DDPMScheduler, DPMSolverMultistepScheduler
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
+from gpu.base_models.detail_head import SCHEDULE
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.base_models.shortcut_unet import ShortcutUNet
 from gpu.pretrain.open_choices import open_choices
@@ -27,15 +28,10 @@ from gpu.pretrain.vocabulary import (
 
 NATIVE_CELLS = 16  # latents of a 512-pixel side
 NOISE: dict[str, Any] = {
-    "num_train_timesteps": 1000,
-    # linear betas: the layout of these large, smooth latents remains visible up to high noise
-    "beta_schedule": "linear",
-    "beta_start": 0.0001,
-    "beta_end": 0.02,
+    **SCHEDULE,
     # predict clean latents: noise fills all channels of a latent, more than these widths can
     # represent, and the part that they cannot represent remains in the picture (arXiv 2511.13720)
     "prediction_type": "sample",
-    "rescale_betas_zero_snr": True,
     "timestep_spacing": "trailing",
 }
 
@@ -49,6 +45,8 @@ class Shape:
     time_width: int = 256
     latent_channels: int = 192
     groups: int = 16
+    detail_width: int = 256
+    detail_depth: int = 6
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,8 @@ def make_networks(shape: Shape, *, seed: int) -> Networks:
         # learn to follow text in far fewer steps
         addition_embed_type="text",
         resnet_time_scale_shift="scale_shift",
+        detail_width=shape.detail_width,
+        detail_depth=shape.detail_depth,
     )
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
@@ -124,6 +124,17 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
+def sampling_scheduler() -> DPMSolverMultistepScheduler:
+    """The scheduler that the model is shipped with.
+
+    It adds fresh noise at each step, which corrects errors of earlier steps; without it, the noise
+    that the network leaves at edges stays in the picture.
+    """
+    return DPMSolverMultistepScheduler.from_config(
+        DDPMScheduler(**NOISE).config, solver_order=1, algorithm_type="sde-dpmsolver++"
+    )
+
+
 def tokenize(tokenizer: PreTrainedTokenizerFast, captions: list[str]) -> torch.Tensor:
     """Token ids [B, MAX_TOKENS], padded and cut."""
     encoded = tokenizer(captions, padding="max_length", truncation=True, max_length=MAX_TOKENS)
@@ -136,9 +147,7 @@ def save_model(folder: Path, networks: Networks, codec: PatchCodec) -> None:
     networks.text_encoder.half().save_pretrained(folder / "text_encoder")
     codec.half().save_pretrained(folder / "vae")
     make_tokenizer().save_pretrained(str(folder / "tokenizer"))
-    DPMSolverMultistepScheduler.from_config(
-        DDPMScheduler(**NOISE).config, solver_order=1
-    ).save_pretrained(folder / "scheduler")
+    sampling_scheduler().save_pretrained(folder / "scheduler")
     open_choices().write(folder)
     index = {
         "_class_name": "StableDiffusionPipeline",

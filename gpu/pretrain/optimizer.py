@@ -38,8 +38,8 @@ class KernelOptimizer:
 
     @classmethod
     def of(cls, network: nn.Module, others: Sequence[nn.Parameter]) -> "KernelOptimizer":
-        """Muon for all of a network's kernels; AdamW for its vectors and for `others`."""
-        parameters = list(network.parameters())
+        """Muon for the kernels of a network that are trained; AdamW for vectors and `others`."""
+        parameters = [each for each in network.parameters() if each.requires_grad]
         kernels = [parameter for parameter in parameters if parameter.ndim > 1]
         vectors = [parameter for parameter in parameters if parameter.ndim == 1]
         return cls(kernels, [*vectors, *others])

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gpu.pretrain.model import Shape
+from gpu.pretrain.times import DEFAULT_TIME_SHARES, TimeShares
 
 
 @dataclass(frozen=True)
@@ -42,22 +43,6 @@ STAGES = (
         ),
     ),
 )
-# Distribution of diffusion times: (cumulative share of the rows, upper time) of each interval.
-# Below `LOW_NOISE` the network learns edges; above `HIGH_NOISE` the caption decides the picture.
-TimeShares = tuple[tuple[float, int], ...]
-LOW_NOISE, LOW_NOISE_SHARE, HIGH_NOISE, HIGH_NOISE_SHARE = 300, 0.35, 800, 0.3
-
-
-def shares_of_times(low_noise_share: float) -> TimeShares:
-    """A distribution with this share of times below `LOW_NOISE`; 1 trains on low noise only."""
-    high_noise_share = HIGH_NOISE_SHARE * (1 - low_noise_share) / (1 - LOW_NOISE_SHARE)
-    shares = ((low_noise_share, LOW_NOISE), (1 - high_noise_share, HIGH_NOISE), (1.0, 1000))
-    return tuple((share, edge) for share, edge in shares if share <= 1)[
-        : 1 if low_noise_share >= 1 else 3
-    ]
-
-
-DEFAULT_TIME_SHARES = shares_of_times(LOW_NOISE_SHARE)
 
 
 def scaled(stages: tuple[Stage, ...], batch: int, scenes: float) -> tuple[Stage, ...]:
@@ -99,7 +84,8 @@ class Settings:
     drawing_processes: int = 0  # 0: all scenes are drawn before training starts
     first_share: float = 1.0  # of the scenes that must be ready when training starts
     time_shares: TimeShares = DEFAULT_TIME_SHARES
-    trains_text_encoder: bool = True  # `False` keeps it as it is, to share it with another UNet
+    trains_text_encoder: bool = True
+    trains_head_only: bool = False  # the rest of the UNet keeps its weights
 
     def stage_at(self, progress: float) -> Stage:
         """The stage at a share of the run; the last one from its end on."""

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler
 from PIL import Image
 from transformers import CLIPTextModel
 
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.base_models.shortcut_unet import ShortcutUNet
-from gpu.pretrain.model import NOISE, Networks, make_tokenizer, tokenize
+from gpu.pretrain.model import Networks, make_tokenizer, sampling_scheduler, tokenize
 
 PROMPTS = (
     "house, meadow, day, red", "tree, hills, sunset, green", "boat, sea, day, white",
@@ -25,47 +24,36 @@ PROMPTS = (
     "house, snow, night, two, blue", "tree, meadow, day, small, pink", "boat, sea, sunset, red",
 )  # fmt: skip
 _THUMBNAIL = 200
-
-
-def trailing_times(steps: int) -> tuple[int, ...]:
-    """Diffusion times of `steps` sampling steps, from pure noise on ("trailing" spacing)."""
-    return tuple(round(1000 * (1 - step / steps)) - 1 for step in range(steps))
+STEPS, GUIDANCE_SCALE = 12, 2.0
 
 
 @torch.no_grad()
 def draw_latents(
     networks: Networks,
     prompts: Sequence[str],
-    noise: torch.Tensor,
+    size: tuple[int, int],
+    source: torch.Generator,
     *,
-    times: Sequence[int],
+    steps: int,
     guidance_scale: float,
-    noise_share: float = 1.0,
 ) -> torch.Tensor:
-    """Sample scaled latents [B, C, h, w] for prompts: first-order (DDIM) steps at `times`.
-
-    The predicted noise is multiplied by `noise_share` before it is added for the next step.
-    """
+    """Sample scaled latents [B, C, h, w] of `size` (h, w) for prompts."""
     is_guided = guidance_scale > 1
     captions = [*[""] * len(prompts) * is_guided, *prompts]
     text = networks.text_encoder(tokenize(make_tokenizer(), captions))[0]
-    shares = DDPMScheduler(**NOISE).alphas_cumprod
-    noisy, clean = noise, noise
-    for index, time in enumerate(times):
-        both = networks.unet(
-            noisy.repeat(2 if is_guided else 1, 1, 1, 1),
-            torch.tensor(time),
-            encoder_hidden_states=text,
+    scheduler = sampling_scheduler()
+    scheduler.set_timesteps(steps)
+    shape = (len(prompts), networks.unet.config.in_channels, *size)
+    latents = torch.randn(shape, generator=source)
+    for time in scheduler.timesteps:
+        clean = networks.unet(
+            latents.repeat(2 if is_guided else 1, 1, 1, 1), time, encoder_hidden_states=text
         ).sample
-        clean = both
         if is_guided:
-            unconditional, conditional = both.chunk(2)
+            unconditional, conditional = clean.chunk(2)
             clean = unconditional + guidance_scale * (conditional - unconditional)
-        if index + 1 < len(times):
-            share, next_share = shares[time], shares[times[index + 1]]
-            left = (noisy - share.sqrt() * clean) / (1 - share).sqrt()
-            noisy = next_share.sqrt() * clean + noise_share * (1 - next_share).sqrt() * left
-    return clean
+        latents = scheduler.step(clean, time, latents, generator=source).prev_sample
+    return latents
 
 
 @torch.no_grad()
@@ -75,22 +63,19 @@ def sample(
     prompts: list[str],
     *,
     size: tuple[int, int],
-    steps: int = 4,
-    guidance_scale: float = 1.5,
-    noise_share: float = 0.3,
+    steps: int = STEPS,
+    guidance_scale: float = GUIDANCE_SCALE,
     seed: int = 1,
 ) -> list[Image.Image]:
     """Draw one RGB image of (width, height) per prompt."""
     patch = codec.config.patch
-    shape = (len(prompts), codec.config.latent_channels, size[1] // patch, size[0] // patch)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     latents = draw_latents(
         networks,
         prompts,
-        noise,
-        times=trailing_times(steps),
+        (size[1] // patch, size[0] // patch),
+        torch.Generator().manual_seed(seed),
+        steps=steps,
         guidance_scale=guidance_scale,
-        noise_share=noise_share,
     )
     images = []
     for row in latents:
@@ -106,8 +91,8 @@ def draw_sheet(
     *,
     size: tuple[int, int],
     prompts: tuple[str, ...] = PROMPTS,
-    steps: int = 4,
-    guidance_scale: float = 1.5,
+    steps: int = STEPS,
+    guidance_scale: float = GUIDANCE_SCALE,
 ) -> Image.Image:
     """A contact sheet with one thumbnail per prompt, six in a row."""
     height = _THUMBNAIL * size[1] // size[0]
@@ -139,8 +124,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, nargs=2, default=(512, 512))
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--guidance-scale", type=float, default=1.5)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--guidance-scale", type=float, default=GUIDANCE_SCALE)
     arguments = parser.parse_args()
     networks, codec = load_networks(arguments.model), load_codec(arguments.model)
     draw_sheet(

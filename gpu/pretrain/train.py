@@ -41,40 +41,12 @@ from gpu.pretrain.model import (
     save_model,
 )
 from gpu.pretrain.optimizer import KernelOptimizer
-from gpu.pretrain.recipe import (
-    DEFAULT_TIME_SHARES,
-    LOW_NOISE,
-    LOW_NOISE_SHARE,
-    Bucket,
-    Settings,
-    TimeShares,
-    scaled,
-    shares_of_times,
-)
+from gpu.pretrain.recipe import Bucket, Settings, scaled
 from gpu.pretrain.sample import draw_sheet, load_codec, load_networks
 from gpu.pretrain.scenes import VERSIONS
+from gpu.pretrain.times import LOW_NOISE, LOW_NOISE_SHARE, draw_times, shares_of_times
 
-
-def draw_times(
-    batch: int,
-    source: torch.Generator,
-    max_time: int = 1000,
-    shares: TimeShares = DEFAULT_TIME_SHARES,
-) -> torch.Tensor:
-    """Sorted diffusion times [B] below `max_time`, distributed by `shares` (see `TimeShares`).
-
-    Stratified sampling: times vary less from batch to batch than independent draws.
-    """
-    quantiles = (torch.arange(batch) + torch.rand(batch, generator=source)) / batch
-    cumulative = torch.tensor([0.0, *(share for share, _ in shares)])
-    edges = torch.tensor([0.0, *(float(edge) for _, edge in shares)])
-    interval = torch.bucketize(quantiles, cumulative, right=True) - 1
-    interval = interval.clamp(max=len(shares) - 1)
-    lower, upper = cumulative[interval], cumulative[interval + 1]
-    times = edges[interval] + (quantiles - lower) / (upper - lower) * (
-        edges[interval + 1] - edges[interval]
-    )
-    return (times * max_time / 1000).long().clamp(max=999)
+_MEASURED_SCENES = 1024  # their latents give the statistics of the head
 
 
 class Trainer:
@@ -86,13 +58,20 @@ class Trainer:
         self.networks = make_networks(settings.shape, seed=settings.seed)
         self.networks.unet.to(device, memory_format=torch.channels_last)
         self.networks.text_encoder.to(device).requires_grad_(settings.trains_text_encoder)
+        if settings.trains_head_only:
+            if self.networks.unet.detail is None:
+                raise ValueError("this shape has no detail head")
+            self.networks.unet.requires_grad_(False)
+            self.networks.unet.detail.requires_grad_(True)
         self.parameters = [
             *self.networks.unet.parameters(),
             *self.networks.text_encoder.parameters(),
         ]
+        self._trained = [parameter for parameter in self.parameters if parameter.requires_grad]
         self.average = [parameter.detach().clone() for parameter in self.parameters]
         self.optimizer = KernelOptimizer.of(
-            self.networks.unet, list(self.networks.text_encoder.parameters())
+            self.networks.unet,
+            [each for each in self.networks.text_encoder.parameters() if each.requires_grad],
         )
         self.codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
         # half of a channel's weight is its share of the energy of the decoded pixels
@@ -102,6 +81,7 @@ class Trainer:
         self.step, self.elapsed = 0, 0.0
         self.losses: list[float] = []
         self._stores = self._open_stores()
+        self._measure_latents()
 
     @property
     def progress(self) -> float:
@@ -137,13 +117,13 @@ class Trainer:
         if not distributed.is_initialized():
             self.elapsed += seconds
             return float(loss.detach())
-        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
+        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self._trained]
         metrics = torch.tensor([float(loss.detach()), seconds], device=self.device)
         flat = torch.cat([metrics, *(gradient.flatten() for gradient in gradients)])
         distributed.all_reduce(flat)
         flat /= distributed.get_world_size()
-        parts = flat[2:].split([parameter.numel() for parameter in self.parameters])
-        for parameter, part in zip(self.parameters, parts, strict=True):
+        parts = flat[2:].split([parameter.numel() for parameter in self._trained])
+        for parameter, part in zip(self._trained, parts, strict=True):
             parameter.grad = part.view_as(parameter)
         self.elapsed += float(flat[1])
         return float(flat[0])
@@ -169,7 +149,7 @@ class Trainer:
             loss = self._loss(latents, coverage, token_ids, noise, times)
             loss.backward()
         shared_loss = self._all_reduce(loss, started_at)
-        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        torch.nn.utils.clip_grad_norm_(self._trained, 1.0)
         self.optimizer.step(self._learning_rate())
         self.optimizer.zero_grad()
         self.step += 1
@@ -209,6 +189,20 @@ class Trainer:
                 store.draw_all()
             wait_until_ready(store, settings.first_share)
         return stores
+
+    def _measure_latents(self) -> None:
+        """Give the head the mean and standard deviation of each channel of scenes that are ready.
+
+        A model that training starts from, or a checkpoint, replaces them with its own.
+        """
+        head = self.networks.unet.detail
+        if head is None:
+            return
+        store = next(iter(self._stores.values()))
+        indices = np.arange(min(store.ready(), _MEASURED_SCENES))
+        latents, _, _ = store.rows(indices, np.zeros(len(indices), int))
+        head.latent_mean.copy_(latents.mean(dim=(0, 2, 3)))
+        head.latent_std.copy_(latents.std(dim=(0, 2, 3)))
 
     def _batch(self, bucket: Bucket, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         """Latents [B, C, h, w], coverage by things [B, 1, h, w] and token ids [B, T]."""
@@ -254,6 +248,7 @@ class Trainer:
     def averaged_networks(self) -> Networks:
         """A copy with the moving average of the weights, which gives better samples."""
         copy = make_networks(self.settings.shape, seed=0)
+        copy.unet.load_state_dict(self.networks.unet.state_dict())  # the buffers, too
         targets = [*copy.unet.parameters(), *copy.text_encoder.parameters()]
         with torch.no_grad():
             for target, value in zip(targets, self.average, strict=True):
@@ -270,6 +265,7 @@ class Trainer:
         state = {
             "parameters": [parameter.detach() for parameter in self.parameters],
             "average": self.average,
+            "buffers": dict(self.networks.unet.named_buffers()),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "elapsed": self.elapsed,
@@ -294,6 +290,8 @@ class Trainer:
         with torch.no_grad():
             for parameter, value in zip(self.parameters, state["parameters"], strict=True):
                 parameter.copy_(value)
+        for name, value in state["buffers"].items():
+            self.networks.unet.get_buffer(name).copy_(value)
         self.average = [value.to(self.device) for value in state["average"]]
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.elapsed = state["step"], state["elapsed"]
@@ -344,6 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--freeze-text-encoder", action="store_true", help="do not train the text encoder"
     )
+    parser.add_argument("--head-only", action="store_true", help="train only the UNet's head")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--start-from", type=Path, help="a model folder to start from")
     return parser
@@ -364,7 +363,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         first_share=arguments.first_share,
         time_shares=shares_of_times(arguments.low_noise_share or LOW_NOISE_SHARE),
         autocast=arguments.precision == "bf16",
-        trains_text_encoder=not arguments.freeze_text_encoder,
+        trains_text_encoder=not (arguments.freeze_text_encoder or arguments.head_only),
+        trains_head_only=arguments.head_only,
     )
 
 

@@ -41,14 +41,6 @@ class InpaintingLatents:
         )
 
 
-def reduce_noise(
-    latents: torch.Tensor, clean: torch.Tensor, alpha_cumprod: torch.Tensor, share: float
-) -> torch.Tensor:
-    """Reduce the noise of noisy latents to a share of it."""
-    signal = clean * alpha_cumprod.sqrt()
-    return signal + (latents - signal) * share
-
-
 class LatentBlending:
     """Blends the input pictures into the latents of each denoising step; `None` changes nothing.
 
@@ -57,27 +49,10 @@ class LatentBlending:
     """
 
     def __init__(
-        self,
-        inpainting: InpaintingLatents | None,
-        scheduler: Any,
-        noise: torch.Tensor,
-        noise_share: float,
+        self, inpainting: InpaintingLatents | None, scheduler: Any, noise: torch.Tensor
     ) -> None:
         self._inpainting = inpainting and inpainting.to(noise.device)
-        self._scheduler, self._noise, self._noise_share = scheduler, noise, noise_share
-
-    def reduce_draft_noise(
-        self, latents: torch.Tensor, draft: torch.Tensor, step: int
-    ) -> torch.Tensor:
-        """Noisy latents of a draft; in rows with a picture, with the picture's reduced noise.
-
-        With full noise the redraw would add dots that the surrounding picture does not have.
-        """
-        inpainting = self._inpainting
-        if inpainting is None or self._noise_share == 1:
-            return latents
-        reduced = reduce_noise(latents, draft, self._alpha_cumprod(step), self._noise_share)
-        return torch.where(inpainting.first_step >= 0, reduced, latents)
+        self._scheduler, self._noise = scheduler, noise
 
     def blend(self, latents: torch.Tensor, step: int) -> torch.Tensor:
         """Latents [B, C, h, w] before this step, with the picture where it must not change yet."""
@@ -94,9 +69,7 @@ class LatentBlending:
             return inpainting.latents
         time = times[step : step + 1].expand(len(inpainting.latents))
         noisy: torch.Tensor = self._scheduler.add_noise(inpainting.latents, self._noise, time)
-        if step == 0 or self._noise_share == 1:
-            return noisy
-        return reduce_noise(noisy, inpainting.latents, self._alpha_cumprod(step), self._noise_share)
+        return noisy
 
     def _alpha_cumprod(self, step: int) -> torch.Tensor:
         time = int(self._scheduler.timesteps[step])

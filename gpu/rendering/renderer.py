@@ -179,6 +179,7 @@ class Renderer:
             positive=self.base.encode_prompts([each.prompt for each in prepared], parts=parts),
             negative=self.base.encode_prompts([_negative(each) for each in requests], parts=parts),
             noise=self._noise(requests, size),
+            seeds=tuple(each.seed for each in requests),
             draft_noise=draft_size and self._noise(requests, draft_size),
             guidance=torch.tensor([each.guidance_scale for each in prepared]),
             adapters=tuple(each.row_adapter for each in prepared),

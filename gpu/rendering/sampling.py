@@ -5,9 +5,10 @@ different users, so these parameters are tensors over rows.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch.nn.functional import interpolate
@@ -15,15 +16,17 @@ from torch.nn.functional import interpolate
 from gpu.base_models.lora import RowAdapter, apply_adapters
 from gpu.base_models.model import BaseModel
 from gpu.base_models.text import Conditioning
-from gpu.rendering.inpainting import InpaintingLatents, LatentBlending, reduce_noise
+from gpu.randomness import named_generator
+from gpu.rendering.inpainting import InpaintingLatents, LatentBlending
 
 
 @dataclass(frozen=True)
 class SamplingBatch:
     """Rows denoised in one batch.
 
-    `positive` and `negative` have one row each, `noise` is fp32 [B, C, h, w], `guidance` fp32 [B]
-    where 1 means none, `adapters` has one per row, `None` for the base model alone.
+    `positive` and `negative` have one row each, `noise` is fp32 [B, C, h, w], `seeds` name the
+    noise that a stochastic scheduler adds at each step, `guidance` is fp32 [B] where 1 means none,
+    `adapters` has one per row, `None` for the base model alone.
     `draft_noise` is fp32 [B, C, h', w'] of a smaller frame, which is denoised first, enlarged and
     redrawn (the "high-resolution fix"), so a seed shows the same scene at every size.
     `inpainting` and, of the smaller frame, `draft_inpainting` are the input of masked
@@ -33,6 +36,7 @@ class SamplingBatch:
     positive: Conditioning
     negative: Conditioning
     noise: torch.Tensor
+    seeds: tuple[int, ...]
     guidance: torch.Tensor
     adapters: tuple[RowAdapter | None, ...]
     steps: int
@@ -116,27 +120,41 @@ def _denoise(
     text = batch.text.to(base.device, base.dtype)
     guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
     times, first, noise = scheduler.timesteps, 0, noise.to(base.device)
-    blending = LatentBlending(inpainting, scheduler, noise, base.spec.noise_share)
+    blending = LatentBlending(inpainting, scheduler, noise)
     if draft is None:
         latents = noise * scheduler.init_noise_sigma
     else:
         first = len(times) - _redraw_steps(base, batch.steps)
         scheduler.set_begin_index(first)
         latents = scheduler.add_noise(draft, noise, times[first : first + 1].expand(len(draft)))
-        latents = blending.reduce_draft_noise(latents, draft, first)
     latents = blending.blend(latents, first)
     for step in range(first, len(times)):
         time = times[step]
         scaled = scheduler.scale_model_input(latents, time)
         predict = partial(_predict, base, scaled, time, batch, text, guidance)
         predicted = blending.predict(step, predict)
-        latents = scheduler.step(predicted, time, latents).prev_sample
-        if step + 1 < len(times) and base.spec.noise_share < 1:
-            signal = scheduler.alphas_cumprod[int(times[step + 1])]
-            latents = reduce_noise(latents, predicted, signal, base.spec.noise_share)
+        fresh = _fresh_noise(scheduler, batch.seeds, step, latents)
+        latents = scheduler.step(predicted, time, latents, **fresh).prev_sample
         latents = blending.blend(latents, step + 1)
         after_step()
     return latents
+
+
+def _fresh_noise(
+    scheduler: Any, seeds: Sequence[int], step: int, latents: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """The noise [B, C, h, w] of one step for a stochastic scheduler; no argument for others.
+
+    As the initial noise it is drawn per row and on the CPU, from its own generator.
+    """
+    if not str(scheduler.config.get("algorithm_type")).startswith("sde"):
+        return {}
+    height, width = latents.shape[-2:]
+    rows = [
+        torch.randn(latents.shape[1:], generator=named_generator(seed, "step", step, height, width))
+        for seed in seeds
+    ]
+    return {"variance_noise": torch.stack(rows).to(latents.device)}
 
 
 def _predict(

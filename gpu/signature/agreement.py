@@ -15,7 +15,7 @@ from scipy import ndimage  # type: ignore[import-untyped]
 
 SIDE = 256  # samples on the registered picture's shorter side
 # Alone at its limit, each makes the agreement 0.8; their shares of the limits add up.
-MAX_SHIFT, MAX_RESIDUAL, MAX_MOVED = 0.45, 8.0, 4.0  # samples, levels, units
+MAX_SHIFT, MAX_RESIDUAL, MAX_MOVED = 0.36, 8.0, 2.5  # samples, levels, units
 MIN_FINE_LIKENESS = 0.2
 AGREEMENT_AT_LIMIT = 0.8
 LEAST_DETAIL = 0.02  # mean square of detail, below which a picture or a tile is flat

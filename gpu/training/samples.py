@@ -115,6 +115,7 @@ def _render_batch(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Imag
         noise=torch.stack(
             [seed_noise(base, each.seed, width=side, height=side) for each in samples]
         ),
+        seeds=tuple(each.seed for each in samples),
         guidance=torch.full((len(samples),), base.spec.guidance_scale),
         adapters=tuple(each.adapter for each in samples),
         steps=base.spec.sample_steps,

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.steps import replace, without_time_limit
+
 revision = '0020'
 down_revision = '0019'
 branch_labels = None
@@ -24,10 +26,8 @@ def upgrade() -> None:
     for name, (kind, comment) in COLUMNS.items():
         op.add_column('generations', sa.Column(name, kind, nullable=True, comment=comment), if_not_exists=True)
     op.alter_column('certificates', 'perceptual_hash', comment='pHash of the delivered image, 64 bits in hexadecimal')
-    op.execute('ALTER TABLE generations DROP CONSTRAINT IF EXISTS ck_generations_watermark')
-    op.execute(f'ALTER TABLE generations ADD CONSTRAINT ck_generations_watermark CHECK ({WATERMARK}) NOT VALID')
-    with op.get_context().autocommit_block():
-        op.execute('ALTER TABLE generations VALIDATE CONSTRAINT ck_generations_watermark')
+    replace('generations', 'watermark', WATERMARK)
+    with without_time_limit():
         build('ix_generations_watermark', 'generations', ['watermark_number'], unique=True)
         for file in FILES:
             build(f'ix_generations_{file}_sha256', 'generations', [f'{file}_sha256'], postgresql_using='hash')
@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 def build(name: str, table: str, columns: list[str | sa.TextClause], **options: object) -> None:
     """Build an index without blocking writers; what an interrupted try left is removed first."""
-    op.drop_index(name, table_name=table, if_exists=True)
+    op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
     op.create_index(name, table, columns, postgresql_concurrently=True, **options)
 
 

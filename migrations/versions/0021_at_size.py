@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.steps import without_time_limit
+
 revision = '0021'
 down_revision = '0020'
 branch_labels = None
@@ -59,12 +61,10 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('name', name=op.f('pk_task_cursors'))
     )
     op.execute(APPEND_ONLY)
-    with op.get_context().autocommit_block():
-        op.execute("SET statement_timeout = 0; SET lock_timeout = '60s'")
+    with without_time_limit():
         build(BUILT)
         for name, (table, _, _) in REPLACED.items():
             op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
-        op.execute("SET statement_timeout = '60s'; SET lock_timeout = '5s'")
 
 
 def build(indexes: dict[str, tuple[str, list[str | sa.TextClause], str | None]]) -> None:

@@ -4,16 +4,20 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from migrations.steps import replace, without_time_limit
+
 revision = '0022'
 down_revision = '0021'
 branch_labels = None
 depends_on = None
 
 KINDS = ('training', 'generation', 'photo_check', 'segmentation', 'photo_edit', 'sets_export')
+REVOKED = 'ix_certificates_revoked'
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply. Rows are read while the site works; a second try begins again."""
+    op.execute('DROP TABLE IF EXISTS deep_searches')
     op.create_table('deep_searches',
     sa.Column('id', sa.BigInteger(), sa.Identity(), nullable=False),
     sa.Column('public_id', sa.String(length=40), nullable=False),
@@ -24,18 +28,20 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_deep_searches')),
     sa.UniqueConstraint('public_id', name=op.f('uq_deep_searches_public_id'))
     )
-    _allow(*KINDS, 'deep_search')
-    op.create_index('ix_certificates_revoked', 'certificates', ['revoked_at', 'id'], postgresql_where="status = 'revoked'")
+    replace('jobs', 'kind', _allowed(*KINDS, 'deep_search'))
+    with without_time_limit():
+        op.drop_index(REVOKED, table_name='certificates', if_exists=True, postgresql_concurrently=True)
+        op.create_index(REVOKED, 'certificates', ['revoked_at', 'id'], postgresql_where="status = 'revoked'", postgresql_concurrently=True)
 
 
 def downgrade() -> None:
     """Undo."""
-    op.drop_index('ix_certificates_revoked', table_name='certificates', postgresql_where="status = 'revoked'")
+    op.drop_index(REVOKED, table_name='certificates', postgresql_where="status = 'revoked'")
     op.execute("DELETE FROM jobs WHERE kind = 'deep_search'")
-    _allow(*KINDS)
+    op.drop_constraint(op.f('ck_jobs_kind'), 'jobs', type_='check')
+    op.create_check_constraint(op.f('ck_jobs_kind'), 'jobs', _allowed(*KINDS))
     op.drop_table('deep_searches')
 
 
-def _allow(*kinds: str) -> None:
-    op.drop_constraint(op.f('ck_jobs_kind'), 'jobs', type_='check')
-    op.create_check_constraint(op.f('ck_jobs_kind'), 'jobs', f"kind IN ({', '.join(map(repr, kinds))})")
+def _allowed(*kinds: str) -> str:
+    return f"kind IN ({', '.join(map(repr, kinds))})"

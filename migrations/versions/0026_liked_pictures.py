@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from migrations.steps import without_time_limit
+
 revision = '0026'
 down_revision = '0025'
 branch_labels = None
@@ -14,12 +16,10 @@ NEW, OLD = 'ix_likes_user', 'ix_likes_user_id'
 
 def upgrade() -> None:
     """Apply. The index is built while the site works; a second try begins again."""
-    with op.get_context().autocommit_block():
-        op.execute("SET statement_timeout = 0; SET lock_timeout = '60s'")
+    with without_time_limit():
         op.drop_index(NEW, table_name='likes', if_exists=True, postgresql_concurrently=True)
         op.create_index(NEW, 'likes', ['user_id', 'created_at', 'generation_id'], postgresql_concurrently=True)
         op.drop_index(OLD, table_name='likes', if_exists=True, postgresql_concurrently=True)
-        op.execute("SET statement_timeout = '60s'; SET lock_timeout = '5s'")
 
 
 def downgrade() -> None:

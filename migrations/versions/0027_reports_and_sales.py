@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from migrations.steps import replace
+
 revision = '0027'
 down_revision = '0026'
 branch_labels = None
@@ -10,25 +12,14 @@ depends_on = None
 oldest_code = '0025'
 
 TYPES = "type IN ('follow', 'like', 'comment', 'generation_complete', 'generation_failed', 'style_trained', 'style_training_complete', 'style_training_failed', 'payment_complete', 'set_job_complete', 'set_job_failed', 'style_outdated'"
-NAME = 'ck_notifications_type'
-
-
-def replace(condition: str) -> None:
-    """Replace the check; the rows are read while the site works."""
-    op.drop_constraint(op.f(NAME), 'notifications', type_='check')
-    op.execute(f'ALTER TABLE notifications ADD CONSTRAINT {NAME} CHECK ({condition}) NOT VALID')
-    with op.get_context().autocommit_block():
-        op.execute("SET statement_timeout = 0")
-        op.execute(f'ALTER TABLE notifications VALIDATE CONSTRAINT {NAME}')
-        op.execute("SET statement_timeout = '60s'")
 
 
 def upgrade() -> None:
     """Apply. Older code shows such a notification by its key, without a text."""
-    replace(f"{TYPES}, 'report_decided', 'style_sales')")
+    replace('notifications', 'type', f"{TYPES}, 'report_decided', 'style_sales')")
 
 
 def downgrade() -> None:
     """Undo."""
     op.execute("DELETE FROM notifications WHERE type IN ('report_decided', 'style_sales')")
-    replace(f"{TYPES})")
+    replace('notifications', 'type', f"{TYPES})")

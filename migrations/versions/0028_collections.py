@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.steps import release_locks
+
 revision = '0028'
 down_revision = '0027'
 branch_labels = None
@@ -12,7 +14,7 @@ oldest_code = '0025'
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply. A second try begins again."""
     op.create_table('collections',
     sa.Column('id', sa.BigInteger(), sa.Identity(), nullable=False),
     sa.Column('user_id', sa.BigInteger(), nullable=False),
@@ -23,9 +25,10 @@ def upgrade() -> None:
     sa.Column('updated_at', sa.DateTime(timezone=True), server_default=sa.text('clock_timestamp()'), nullable=False),
     sa.CheckConstraint('length(name) BETWEEN 1 AND 80', name=op.f('ck_collections_name')),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_collections_user_id_users')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_collections'))
-    )
-    op.create_index('ix_collections_user', 'collections', ['user_id', 'created_at', 'id'])
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_collections')),
+    if_not_exists=True)
+    op.create_index('ix_collections_user', 'collections', ['user_id', 'created_at', 'id'], if_not_exists=True)
+    release_locks()
     op.create_table('collection_pictures',
     sa.Column('collection_id', sa.BigInteger(), nullable=False),
     sa.Column('generation_id', sa.BigInteger(), nullable=False),

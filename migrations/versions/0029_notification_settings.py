@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.steps import fill, release_locks, replace, without_time_limit
+
 revision = '0029'
 down_revision = '0028'
 branch_labels = None
@@ -12,7 +14,7 @@ oldest_code = '0025'
 
 TYPES = "type IN ('follow', 'like', 'comment', 'generation_complete', 'generation_failed', 'style_trained', 'style_training_complete', 'style_training_failed', 'payment_complete', 'set_job_complete', 'set_job_failed', 'style_outdated', 'report_decided', 'style_sales'"
 KINDS = "kind IN ('likes', 'comments', 'follows', 'orders', 'styles', 'sales', 'money', 'reports')"
-NAME, INDEX = 'ck_notifications_type', 'ix_notifications_of_picture'
+INDEX = 'ix_notifications_of_picture'
 # Rows of the code before have no picture: these are given theirs, some thousand in a transaction.
 FILL = """
     DO $$
@@ -26,22 +28,13 @@ FILL = """
                     WHEN 'generation' THEN piece.target_id
                     ELSE (SELECT comments.generation_id FROM comments WHERE comments.id = piece.target_id) END
                 FROM piece WHERE notifications.id = piece.id AND piece.target_type IN ('generation', 'comment')
+                    AND notifications.generation_id IS NULL
             )
             SELECT max(id) INTO last FROM piece;
             EXIT WHEN last IS NULL;
             COMMIT;
         END LOOP;
     END $$"""
-
-
-def replace(condition: str) -> None:
-    """Replace the check; the rows are read while the site works."""
-    op.drop_constraint(op.f(NAME), 'notifications', type_='check')
-    op.execute(f'ALTER TABLE notifications ADD CONSTRAINT {NAME} CHECK ({condition}) NOT VALID')
-    with op.get_context().autocommit_block():
-        op.execute("SET statement_timeout = 0")
-        op.execute(f'ALTER TABLE notifications VALIDATE CONSTRAINT {NAME}')
-        op.execute("SET statement_timeout = '60s'")
 
 
 def upgrade() -> None:
@@ -56,21 +49,20 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_notification_settings_user_id_users')),
     sa.PrimaryKeyConstraint('user_id', 'kind', name=op.f('pk_notification_settings'))
     )
+    release_locks()
     op.execute('ALTER TABLE notifications ADD COLUMN IF NOT EXISTS generation_id bigint')
     op.execute("COMMENT ON COLUMN notifications.generation_id IS 'the picture that it is about, also of a comment'")
-    replace(f"{TYPES}, 'refund')")
-    with op.get_context().autocommit_block():
-        op.execute("SET statement_timeout = 0; SET lock_timeout = '60s'")
-        op.execute(FILL)
+    replace('notifications', 'type', f"{TYPES}, 'refund')")
+    fill(FILL)
+    with without_time_limit():
         op.drop_index(INDEX, table_name='notifications', if_exists=True, postgresql_concurrently=True)
         op.create_index(INDEX, 'notifications', ['generation_id', 'recipient_id'], postgresql_where='generation_id IS NOT NULL', postgresql_concurrently=True)
-        op.execute("SET statement_timeout = '60s'; SET lock_timeout = '5s'")
 
 
 def downgrade() -> None:
     """Undo."""
     op.execute("DELETE FROM notifications WHERE type = 'refund'")
-    replace(f"{TYPES})")
+    replace('notifications', 'type', f"{TYPES})")
     op.drop_index(INDEX, table_name='notifications')
     op.drop_column('notifications', 'generation_id')
     op.drop_table('notification_settings')

@@ -29,8 +29,9 @@ class CheckpointUploads:
         self._train_job = job.payload
         self._targets = {
             kind: [job.upload[name] for name in sorted(job.upload) if name.startswith(kind)]
-            for kind in ("style", "sample")
+            for kind in ("style", "sample", "base")
         }
+        self._base_sample_keys: list[str] = []
 
     def is_full(self) -> bool:
         """Return whether the upload URLs of this lease are used up."""
@@ -49,6 +50,7 @@ class CheckpointUploads:
             style_key=self._put("style", files.style_path),
             style_sha256=files.style_sha256,
             sample_keys=[self._put("sample", path) for path in files.sample_paths],
+            base_sample_keys=self._put_base_samples(files),
             gain=self._gain(files, artworks) if self._is_retained(progress) else None,
         )
         return self.last
@@ -62,6 +64,16 @@ class CheckpointUploads:
     def put_adapter(self, path: Path) -> str:
         """Upload the style file of a training that another worker has trained; return its key."""
         return self._put_named("adapter", path)
+
+    def _put_base_samples(self, files: "CheckpointFiles") -> list[str]:
+        """Upload the samples of the base model once per lease; return their keys.
+
+        Empty when the site is older than this worker and has no URLs for them.
+        """
+        if not self._base_sample_keys and self._targets["base"]:
+            paths = files.base_sample_paths
+            self._base_sample_keys = [self._put("base", path) for path in paths]
+        return self._base_sample_keys
 
     def _put(self, kind: str, path: Path) -> str:
         target = self._targets[kind].pop(0)

@@ -52,6 +52,11 @@ def claim(job_id: int, step: TaskName) -> Lease:
     except StorageUnavailable as error:
         log.warning("storage unavailable, job left queued")
         raise Retry("Storage is unavailable.", exc=error) from error
+    return claim_without_storage(job_id, step)
+
+
+def claim_without_storage(job_id: int, step: TaskName) -> Lease:
+    """Claim the job of a message whose step needs no storage. Raises Ignore for a stale message."""
     with unit_of_work() as session:
         lease = job_attempts.claim(session, job_id, step)
     failpoint("after_claim")

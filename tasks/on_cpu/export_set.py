@@ -1,18 +1,15 @@
 """Export: lay out finished jobs of one album by a template and store the archive."""
 
-import io
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from celery_config import TaskName
 from failpoints import failpoint
 from gpu.layouts.album import Album, Colour, Group, InvalidAlbum, Language, Layout, Photo, Variant
 from gpu.layouts.archive import archive_pieces
 from imaging.refusal import PictureRefused
-from tasks.on_cpu import pictures
-from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, keep_lease, storage
+from tasks.on_cpu.archive_streams import ArchiveStream, LeaseRenewal
+from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
@@ -21,7 +18,6 @@ from webapp.domain.services import sets_archives, sets_exports
 from webapp.domain.services.sets_archives import ArchiveColour, ArchiveInput, ArchivePhoto
 
 INVALID = "INVALID_ALBUM"
-RENEW_EVERY_SECONDS = 20.0
 
 
 @task(TaskName.EXPORT_SET)
@@ -42,10 +38,10 @@ def _store(archive: ArchiveInput, lease: Lease) -> tuple[str, int]:
 
     Raises LeaseLost, AttemptFailed for an album that cannot be laid out; nothing is stored then.
     """
-    renewal = _LeaseRenewal(lease)
+    renewal = LeaseRenewal(lease)
     album = _album(archive, renewal)
     key = object_key(f"archives/{archive.export_id}-{lease.fence}", "zip")
-    stream = _ArchiveStream(archive_pieces(album, Layout(archive.template)), renewal)
+    stream = ArchiveStream(archive_pieces(album, Layout(archive.template)), renewal)
     try:
         storage().put_stream(key, cast("BinaryIO", stream), content_type="application/zip")
     except (InvalidAlbum, PictureRefused) as error:
@@ -53,57 +49,7 @@ def _store(archive: ArchiveInput, lease: Lease) -> tuple[str, int]:
     return key, stream.size
 
 
-class _LeaseRenewal:
-    """Renews the lease while pictures are read and the archive is uploaded."""
-
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
-        self._renewed = time.monotonic()
-
-    def reader(self, key: str) -> Callable[[], bytes]:
-        """Return a function that reads an object; it raises LeaseLost and AttemptFailed."""
-
-        def read() -> bytes:
-            self.renew()
-            return pictures.read(key)
-
-        return read
-
-    def renew(self) -> None:
-        """Renew the lease at most every RENEW_EVERY_SECONDS. Raises LeaseLost."""
-        if time.monotonic() - self._renewed > RENEW_EVERY_SECONDS:
-            keep_lease(self._lease)
-            self._renewed = time.monotonic()
-
-
-class _ArchiveStream(io.RawIOBase):
-    """An archive that is written as it is read; reads renew the lease.
-
-    `size` is the number of bytes read.
-    """
-
-    def __init__(self, pieces: Iterator[bytes], renewal: _LeaseRenewal) -> None:
-        self._pieces, self._renewal = pieces, renewal
-        self._piece = memoryview(b"")
-        self.size = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        self._renewal.renew()
-        while not self._piece:
-            self._piece = memoryview(next(self._pieces, b""))
-            if not self._piece:
-                return 0
-        target = memoryview(buffer)
-        count = min(len(target), len(self._piece))
-        target[:count], self._piece = self._piece[:count], self._piece[count:]
-        self.size += count
-        return count
-
-
-def _album(archive: ArchiveInput, renewal: _LeaseRenewal) -> Album:
+def _album(archive: ArchiveInput, renewal: LeaseRenewal) -> Album:
     try:
         return Album(
             preset=archive.preset_id,
@@ -121,7 +67,7 @@ def _album(archive: ArchiveInput, renewal: _LeaseRenewal) -> Album:
         raise AttemptFailed(INVALID, str(error)) from error
 
 
-def _photo(photo: ArchivePhoto, renewal: _LeaseRenewal) -> Photo:
+def _photo(photo: ArchivePhoto, renewal: LeaseRenewal) -> Photo:
     return Photo(
         idx=photo.idx,
         group=photo.group,

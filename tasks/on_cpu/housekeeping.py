@@ -11,25 +11,30 @@ from tasks.task import task
 from webapp.domain import due_jobs, ended_jobs, market
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import PaymentProvider, configured_payments
-from webapp.domain.pieces import PurgePiece, purge_in_pieces
+from webapp.domain.pieces import Piece, in_pieces
 from webapp.domain.services import (
     accounts,
     counters,
+    data_exports,
     deep_searches,
     garbage,
     idempotency,
+    mail_digests,
     notifications,
     payments,
     purchase_refunds,
     reconciliation,
     sales,
     sets_sweeps,
+    style_views,
     styles,
+    webhook_deliveries,
 )
 from webapp.domain.settings import settings
 
 log = structlog.get_logger()
 PURGED_AT_ONCE = 1000  # a short transaction each, however many months were missed
+QUEUED_AT_ONCE = 200  # digests, with three statements each
 PASS_SECONDS = 300  # of one run over everything; the next one continues
 PURGE_SECONDS = 120  # of one run; the next one continues
 # Every payment is compared on two days, in case one run is missed; the newest may be in progress.
@@ -37,8 +42,8 @@ RECONCILED, IN_PROGRESS = timedelta(days=2), timedelta(minutes=15)
 NOTIFIED_DAYS = 2  # in case all runs of a day are missed
 
 
-def _in_pieces(purge: PurgePiece) -> int:
-    return purge_in_pieces(unit_of_work, purge, limit=PURGED_AT_ONCE, seconds=PURGE_SECONDS)
+def _in_pieces(change: Piece) -> int:
+    return in_pieces(unit_of_work, change, limit=PURGED_AT_ONCE, seconds=PURGE_SECONDS)
 
 
 @lru_cache(maxsize=1)
@@ -56,12 +61,28 @@ def collect_garbage() -> None:
 
 @task(TaskName.PURGE_EXPIRED)
 def purge_expired() -> None:
-    """Delete old idempotency keys and sign-ins; end styles whose uploads were never confirmed."""
+    """Delete what is old of keys, sign-ins, views, copies of data, digests and webhooks.
+
+    Also end styles whose uploads never came.
+    """
     keys = _in_pieces(idempotency.purge)
     sign_ins = _in_pieces(accounts.purge_sign_ins)
+    days = _in_pieces(style_views.purge)
+    exports = _in_pieces(data_exports.purge)
+    digests = _in_pieces(mail_digests.purge)
+    webhooks = _in_pieces(webhook_deliveries.purge)
     with unit_of_work() as session:
         ended = styles.expire_unconfirmed(session)
-    log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
+    log.info(
+        "purged",
+        idempotency_keys=keys,
+        sign_ins=sign_ins,
+        days_of_views=days,
+        data_exports=exports,
+        mail_digests=digests,
+        webhook_deliveries=webhooks,
+        unconfirmed_styles=ended,
+    )
 
 
 @task(TaskName.PURGE_DEEP_SEARCHES)
@@ -98,6 +119,17 @@ def notify_sales() -> None:
     log.info("artists notified of sales", notifications=count)
 
 
+@task(TaskName.QUEUE_MAIL_DIGESTS)
+def queue_mail_digests() -> None:
+    """Queue the mail digests that are due; the next run continues."""
+    if not settings().sends_mail:
+        return
+    count = in_pieces(
+        unit_of_work, mail_digests.queue_due, limit=QUEUED_AT_ONCE, seconds=PURGE_SECONDS
+    )
+    log.info("mail digests queued", digests=count)
+
+
 @task(TaskName.PURGE_NOTIFICATIONS)
 def purge_notifications() -> None:
     """Delete old notifications; unread ones are kept longer."""
@@ -122,7 +154,7 @@ def expire_purchases() -> None:
 
 @task(TaskName.RECONCILE_PAYMENTS)
 def reconcile_payments() -> None:
-    """Compare payments with the provider's; a difference is logged as an error, which pages."""
+    """Compare payments with the provider's; differences are logged as errors."""
     until = datetime.now(UTC) - IN_PROGRESS
     differences = reconciliation.compare(
         unit_of_work, payment_provider(), since=until - RECONCILED, until=until

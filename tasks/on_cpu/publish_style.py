@@ -1,5 +1,7 @@
 """Publish: verify the trained adapters, sign their samples, set the style trained or on sale."""
 
+from collections.abc import Sequence
+
 from PIL import Image
 
 from celery_config import TaskName
@@ -17,6 +19,7 @@ from webapp.domain.services.signatures import ArtistSignature
 from webapp.domain.services.training import Unproved
 
 SAMPLE_SIDE = 768
+BASE_SAMPLE_SIDE = 384  # shown beside a sample, never alone
 THUMBNAIL_SIDE = 256
 WEBP = "image/webp"
 
@@ -28,8 +31,9 @@ def publish_style(*, job_id: int) -> None:
     with attempt(lease):
         with unit_of_work() as session:
             publication = training.publication(session, lease)
+        base_samples = _stored_base_samples(publication.checkpoints)
         signed = {
-            checkpoint.checkpoint_id: _signed(checkpoint, publication.signature)
+            checkpoint.checkpoint_id: _signed(checkpoint, publication.signature, base_samples)
             for checkpoint in publication.checkpoints
         }
         with unit_of_work() as session:
@@ -47,18 +51,30 @@ def _verify(key: str, sha256: str) -> None:
         raise AttemptFailed("ADAPTER_MISMATCH", f"{key}: {error}") from error
 
 
-def _signed(checkpoint: Unproved, signature: ArtistSignature) -> SignedSamples:
+def _stored_base_samples(checkpoints: Sequence[Unproved]) -> dict[str, str]:
+    """Store each base sample once, since checkpoints share them; map the uploaded keys."""
+    uploaded = {key for checkpoint in checkpoints for key in checkpoint.base_sample_keys}
+    return {key: _put(_read(key), BASE_SAMPLE_SIDE, "samples") for key in sorted(uploaded)}
+
+
+def _signed(
+    checkpoint: Unproved, signature: ArtistSignature, base_samples: dict[str, str]
+) -> SignedSamples:
     """Verify an adapter and store its samples with the artist's signature: they may be public."""
     _verify(checkpoint.adapter_key, checkpoint.adapter_sha256)
-    try:
-        samples = [open_png(storage().get(key)) for key in checkpoint.sample_keys]
-    except (OSError, ObjectMissing) as error:
-        raise AttemptFailed("NETWORK", f"A sample cannot be read: {error}") from error
-    signed = sign(samples, signature)
+    signed = sign([_read(key) for key in checkpoint.sample_keys], signature)
     return SignedSamples(
         sample_keys=[_put(sample, SAMPLE_SIDE, "samples") for sample in signed],
         thumbnail_keys=[_put(sample, THUMBNAIL_SIDE, "thumbnails") for sample in signed],
+        base_sample_keys=[base_samples[key] for key in checkpoint.base_sample_keys],
     )
+
+
+def _read(key: str) -> Image.Image:
+    try:
+        return open_png(storage().get(key))
+    except (OSError, ObjectMissing) as error:
+        raise AttemptFailed("NETWORK", f"A sample cannot be read: {error}") from error
 
 
 def _put(image: Image.Image, side: int, kind: str) -> str:

@@ -115,19 +115,24 @@ def test_without_urls_in_env_the_services_of_the_file_are_used():
     assert given["web"]["environment"]["STORAGE_URL"] == "s3://a:b@elsewhere/c"
 
 
+# The relay, webhooks and mails need no file.
+WITH_FILES = CPU_WORKERS - {"worker-outgoing", "worker-mail"}
 # Which services know a secret of .env, whether by itself or within a URL.
 KNOWN_BY = {
     "POSTGRES_PASSWORD": {"prepare", *WEBS, "relay", *CPU_WORKERS, "postgres", "postgres-exporter"}
     | {"wal", *(ONCE - {"backup-files", "restore-files"})},
     "RABBITMQ_PASSWORD": {*OURS, "rabbitmq"},
-    "STORAGE_SECRET_KEY": {"prepare", *WEBS, "relay", *CPU_WORKERS, "storage"}
+    "STORAGE_SECRET_KEY": {"prepare", *WEBS, *WITH_FILES, "storage"}
     | {"backup-files", "restore-files"},
+    "REDIS_URL": {*WEBS, "worker-verify"},
+    "WATERMARK_KEYS": {*WEBS, "worker-cpu", "worker-verify", "worker-editing"},
     "STORAGE_OTHER_KEYS": {"storage"},
     "SECRET_KEY": WEBS,
     "SECRET_KEY_FALLBACKS": WEBS,
     "GOOGLE_CLIENT_SECRET": WEBS,
     "METRICS_TOKEN": WEBS,
-    "TOSS_SECRET_KEY": {*WEBS, "worker-cpu"},
+    "TOSS_SECRET_KEY": {*WEBS, "worker-housekeeping"},
+    "SMTP_URL": {"worker-mail"},
     "INTERNAL_API_TOKEN": {*WEBS, *GPU_WORKERS},
     "INTERNAL_API_TOKEN_FALLBACKS": WEBS,
     "FLOWER_BASIC_AUTH": {"flower"},
@@ -153,15 +158,26 @@ def test_who_has_no_secret_gets_the_text_that_the_site_refuses_to_serve_with():
     for secret in ("SECRET_KEY", "INTERNAL_API_TOKEN"):
         given = {name for name, each in variables.items() if each.get(secret) == NOT_GIVEN}
         assert given == {"prepare", "relay", *CPU_WORKERS}
+    reading = {name for name, each in variables.items() if "DATABASE_URL" in each}
+    given = {name for name in reading if NOT_GIVEN in variables[name]["WATERMARK_KEYS"]}
+    assert given == reading - KNOWN_BY["WATERMARK_KEYS"]
 
 
 def test_every_setting_of_env_reaches_the_site_and_production_is_the_default():
     variables = SERVICES["web"]["environment"]
     missing = {name.upper() for name in Settings.model_fields} - set(variables)
-    assert missing == {"CONTENT_CREDENTIALS_KEY"}
+    assert missing == {"CONTENT_CREDENTIALS_KEY", "SMTP_URL"}
     for name, service in OURS.items():
         assert service["environment"]["ENV"] == "production", name
     assert compose.services(ENV | {"ENV": "test"})["relay"]["environment"]["ENV"] == "test"
+
+
+def test_mails_are_offered_only_where_there_is_a_server_for_them():
+    sender = {"MAIL_FROM": "no-reply@styles.example"}
+    for url, offered in (("", ""), ("smtps://mail.example", sender["MAIL_FROM"])):
+        services = compose.services(ENV | sender | {"SMTP_URL": url})
+        assert services["web"]["environment"]["MAIL_FROM"] == offered
+        assert services["worker-cpu"]["environment"]["MAIL_FROM"] == offered
 
 
 def test_one_service_alone_has_the_key_that_signs_pictures():

@@ -10,6 +10,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 MODULE = re.compile(r"`((?:webapp|tasks|gpu|imaging|tests|docker|ops|requirements)/[\w./-]+\.\w+)`")
 MAX_LINES = 40
+DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 
 
 def anchors(text):
@@ -28,6 +29,14 @@ def test_links_and_paths_exist(document):
             broken.append(f"{target}#{anchor}")
     broken += [path for path in MODULE.findall(text) if not (ROOT / path).exists()]
     assert broken == []
+
+
+def test_every_figure_of_the_performance_has_a_date_beside_it():
+    parts = (ROOT / "docs/performance.md").read_text(encoding="utf-8").split("\n## ")
+    measured = [part for part in parts[1:] if re.search(r"^\|.*\d ?(ms|s|%)", part, re.MULTILINE)]
+    assert len(measured) >= 7
+    undated = [part.partition("\n")[0] for part in measured if not DATE.search(part)]
+    assert undated == []
 
 
 def test_a_decision_has_at_most_forty_lines_and_is_listed():

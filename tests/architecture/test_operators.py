@@ -96,6 +96,15 @@ def test_every_alert_and_every_number_is_explained():
             assert f"`{plain}" in manual, plain
 
 
+def test_the_manual_says_what_is_known_of_a_gpu_and_what_is_not():
+    known = {family.name for family in tasks.exporter.Gpus(("echo", "0, Card, 1, 2, 50")).collect()}
+    assert known == {"gpu_memory_bytes", "gpu_busy_ratio"}
+    manual = (ROOT / "docs/operations.md").read_text()
+    said = manual.partition("**GPUs.** Their two numbers")[2].partition("\n\n")[0]
+    for word in ("nvidia-smi", "temperature", "ECC", "`WorkerDown`", "ops/prometheus.yml"):
+        assert word in said
+
+
 def test_all_files_of_ops_are_read_by_a_service():
     compose = (ROOT / "docker-compose.yml").read_text()
     for path in OPS.rglob("*"):

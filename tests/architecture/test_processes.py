@@ -83,6 +83,7 @@ def test_cpu_workers_need_no_torch_and_no_flask():
         "webapp.domain.models",
         "webapp.sandbox.google",
         "webapp.sandbox.toss",
+        "webapp.sandbox.mail",
         "webapp.embedded.up",
         "webapp.cli",
     ],

@@ -70,10 +70,26 @@ def listening():
     return [words[words.index("-Q") + 1].split(",") for words in commands if "-Q" in words]
 
 
-def test_a_worker_that_decodes_files_of_strangers_does_nothing_else():
-    assert len(listening()) >= 8
-    for queues in listening():
-        assert "uploads" not in queues or queues == ["uploads"]
+@pytest.mark.parametrize("queue", ["uploads", "verify", "outgoing", "mail"])
+def test_a_worker_that_waits_for_strangers_or_their_servers_does_nothing_else(queue):
+    alone = [queues for queues in listening() if queue in queues]
+    assert len(alone) >= 2
+    assert all(queues == [queue] for queues in alone)
+
+
+def test_no_stamping_and_no_refund_waits_for_housekeeping():
+    consumers = {name: queues for name, (_, queues, _) in workers().items()}
+    keeping = {name for name, queues in consumers.items() if "housekeeping" in queues}
+    assert keeping == {"worker-housekeeping"}
+    assert consumers["worker-housekeeping"] == {"housekeeping"}
+    words = workers()["worker-housekeeping"][2]
+    assert int(words[words.index("-c") + 1]) >= 2, "what takes minutes, and what is due each minute"
+
+
+def test_no_mail_waits_for_webhooks_and_no_webhook_for_mails():
+    tasks = {queue: [task for task in ROUTES if ROUTES[task] == queue] for queue in QueueName}
+    assert tasks[QueueName.MAIL] == ["send_mail_digest"]
+    assert tasks[QueueName.OUTGOING] == ["deliver_webhook"]
 
 
 def test_only_files_of_strangers_wait_on_their_queue():
@@ -120,6 +136,7 @@ def test_every_queue_has_a_worker_in_the_embedded_stack():
         "web",
         "relay",
         "worker-cpu",
+        "worker-housekeeping",
         "worker-uploads",
         "worker-editing",
         "beat",

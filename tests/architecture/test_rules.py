@@ -31,6 +31,8 @@ FAILPOINTS = {
     "after_checkpoint",
     "after_payment",
     "after_cancellation",
+    "before_mail",
+    "after_mail",
 }
 
 

@@ -50,7 +50,7 @@ def test_one_web_is_replaced_after_the_other_and_has_time_to_end(serving):
     assert int(first["stop_grace_period"].removesuffix("s")) > serving["graceful_timeout"]
 
 
-def test_make_deploys_the_schema_then_one_web_after_the_other_then_the_rest():
+def test_make_deploys_what_must_know_new_rows_then_one_web_after_the_other_then_the_rest():
     commands = subprocess.run(
         ["/usr/bin/env", "make", "--no-print-directory", "-n", "deploy"],
         cwd=ROOT,
@@ -58,7 +58,17 @@ def test_make_deploys_the_schema_then_one_web_after_the_other_then_the_rest():
         capture_output=True,
     ).stdout.decode()
     started = re.findall(
-        r"docker compose (?:run|up) (?:--\S+ )*--no-deps(?: --\S+)* (\S+)", commands
+        r"docker compose (?:run|up) (?:--\S+ )*--no-deps(?: --\S+)* (.+)", commands
     )
-    assert started == ["prepare", "web", "web-2"]
+    assert started == ["prepare", "relay worker-cpu worker-housekeeping", "web", "web-2"]
     assert commands.rstrip().endswith("docker compose up --detach")
+
+
+def test_the_manual_restarts_every_web_in_each_step_of_a_rotation():
+    manual = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    secrets = manual.partition("## Secrets")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\| (\d)\D.*restart (.*):", secrets, re.MULTILINE)
+    assert steps == [(step, "`web`, then `web-2`") for step in "123"]
+    assert (
+        "`docker compose up --detach --no-deps --wait web`, then the same with `web-2`" in secrets
+    )

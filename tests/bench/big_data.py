@@ -97,8 +97,9 @@ STATEMENTS = (
     FROM (SELECT n, 1 + floor(:styles * power(random(), 3))::int AS style, random() AS chance
           FROM generate_series(1, :orders) AS n) AS chosen""",
     """
-    INSERT INTO orders (id, user_id, style_id, count, total_price_tokens, created_at)
-    SELECT 'order-' || n, user_id, style_id, 2, 2 * (5 + style_id % 20), created_at FROM drawn""",
+    INSERT INTO orders (id, user_id, style_id, count, total_price_tokens, license_type, created_at)
+    SELECT 'order-' || n, user_id, style_id, 2, 2 * (5 + style_id % 20), 'commercial', created_at
+    FROM drawn""",
     """
     INSERT INTO generations (id, order_id, user_id, style_id, status, prompt_tags, description,
                              aspect_ratio, width, height, seed, style_strength, price_tokens,
@@ -106,8 +107,10 @@ STATEMENTS = (
                              watermark_key_number, image_key, preview_key,
                              thumbnail_key, image_sha256, image_size, is_public, is_flagged,
                              like_count, comment_count, created_at, updated_at, completed_at)
-    SELECT n, 'order-' || (n + 1) / 2, user_id, style_id, status, tags, 'A boat at sea.', '1:1',
-           512, 512, n, 1, 5 + style_id % 20, :adapter_sha256, 'license-' || n, n, 1,
+    SELECT n, 'order-' || (n + 1) / 2, user_id, style_id, status, tags, 'A boat at sea.',
+           CASE WHEN n % 500 = 7 THEN '1:2' ELSE '1:1' END,
+           512, CASE WHEN n % 500 = 7 THEN 1024 ELSE 512 END,
+           n, 1, 5 + style_id % 20, :adapter_sha256, 'license-' || n, n, 1,
            CASE WHEN done THEN 'images/' || n || '/image.png' END,
            CASE WHEN done THEN 'images/' || n || '/preview.webp' END,
            CASE WHEN done THEN 'images/' || n || '/thumbnail.webp' END,
@@ -155,9 +158,9 @@ STATEMENTS = (
            :users - floor(:users * power(random(), 3))::int, now()
     FROM generate_series(1, :generations)""",
     """
-    INSERT INTO collections (user_id, name, is_public, created_at)
+    INSERT INTO collections (user_id, name, is_public, is_flagged, created_at)
     SELECT CASE WHEN n <= 50 THEN :users ELSE 1 + n % :users END, 'Collection ' || n, n % 2 = 0,
-           now() - n * interval '1 minute'
+           n % 40 = 0, now() - n * interval '1 minute'
     FROM generate_series(1, :users / 8) AS n ORDER BY n""",
     """
     INSERT INTO collection_pictures (collection_id, generation_id, created_at)
@@ -165,6 +168,14 @@ STATEMENTS = (
            now() - n * interval '1 minute'
     FROM collections CROSS JOIN LATERAL generate_series(
         1, CASE collections.id WHEN 60 THEN 500 ELSE 50 END) AS n""",
+    """
+    INSERT INTO artist_pages (user_id, about) SELECT user_id, 'I draw harbors.' FROM artists""",
+    """
+    INSERT INTO pinned_pictures (artist_id, generation_id)
+    SELECT styles.artist_id, pinned.id
+    FROM styles CROSS JOIN LATERAL (
+        SELECT id FROM generations WHERE style_id = styles.id AND is_public AND NOT is_flagged
+        LIMIT 6) AS pinned""",
     """
     INSERT INTO follows (follower_id, followed_id, created_at)
     SELECT DISTINCT ON (1, 2) follower, followed, now() - random() * interval '700 days'
@@ -190,7 +201,14 @@ STATEMENTS = (
            generations.id, 'like:' || generations.id || ':by:' || likes.user_id, true,
            likes.created_at
     FROM likes JOIN generations ON generations.id = likes.generation_id
-    WHERE likes.user_id <> generations.user_id""",
+    WHERE likes.user_id <> generations.user_id
+    UNION ALL
+    SELECT generations.user_id, comments.user_id, 'comment', 'comment', max(comments.id),
+           generations.id, format('comment:group:picture:%s:%s', generations.id, comments.user_id),
+           true, max(comments.created_at)
+    FROM comments JOIN generations ON generations.id = comments.generation_id
+    WHERE comments.user_id <> generations.user_id
+    GROUP BY generations.id, generations.user_id, comments.user_id""",
     """
     INSERT INTO reports (reporter_id, target_type, target_id, reason, status, resolution,
                          resolved_at, created_at)

@@ -2,7 +2,8 @@
 
 The real services are called and what they send is caught, explained and run again: page 1 and page
 1,000, reached by following cursors as a client does. Figures go to var/bench/queries.json and a
-table. A plan that reads a large table from end to end, or a p95 above 20 ms, ends in an error.
+table. A plan that reads a large table from end to end, or a p95 above 20 ms, ends in an error. Then
+what runs all the time beside them (`tests.bench.loops`) is explained: it may read what it changes.
 `--database URL` measures on a database that `tests.bench.big_data` has filled before.
 """
 
@@ -14,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -22,11 +23,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import URL, Connection, create_engine, event, func, make_url, select, text
+from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
-from celery_config import TaskName
-from tests.bench import big_data
+from tests.bench import big_data, loops
 from tests.bench.big_data import (
     COMMON_TAG,
     DISCUSSED_IMAGE,
@@ -38,15 +38,14 @@ from tests.bench.big_data import (
     Size,
 )
 from tests.fixtures import ENVIRONMENT
-from webapp.domain import due_jobs, ended_jobs, jobs
+from tests.statements import Sent, caught
 from webapp.domain.db import SESSION, connect_options
-from webapp.domain.due_jobs import DueJob
 from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.models.generation import AspectRatio
-from webapp.domain.models.job import Job, JobKind, JobState
-from webapp.domain.models.notification import Notification
-from webapp.domain.models.style import Style
+from webapp.domain.models.job import JobKind
+from webapp.domain.models.style import LicenseType, Style
 from webapp.domain.queries import (
+    artist_pages as artist_page_queries,
     audit as audit_queries,
     cases as case_queries,
     collections as collection_queries,
@@ -59,11 +58,15 @@ from webapp.domain.queries import (
     moderation as moderation_queries,
     notifications as notification_queries,
     payments as payment_queries,
+    payouts as payout_queries,
     purchases as purchase_queries,
+    queue_positions,
     registry,
     reports as report_queries,
     search,
+    statements as statement_queries,
     style_detail,
+    style_statistics,
     styles as style_queries,
     tags as tag_queries,
     tokens as token_queries,
@@ -72,21 +75,24 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries.audit import AuditFilter
 from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.found_filter import FoundFilter
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.ledger import LedgerFilter
 from webapp.domain.queries.moderation import ModerationFilter, UserFilter
 from webapp.domain.queries.pagination import MAX_LIMIT, Page, PageRequest
 from webapp.domain.queries.payments import Addresses
+from webapp.domain.queries.statements import Period
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.queries.tokens import TransactionFilter
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
+    audit,
     duplicates,
-    idempotency,
     ledger,
-    notification_groups,
     notifications,
     operations,
+    page_headers,
+    payouts,
     stuck_jobs,
     tags,
     try_outs,
@@ -98,10 +104,10 @@ DEEP = 1000
 RUNS = 60
 P95_MILLISECONDS = 20.0
 SLOWER = {"registry: near": 150.0}  # milliseconds; a search in eight orientations
+EXPLAINABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 LARGE = 5_000  # rows; reading fewer from end to end is what a planner should do
 
 Listing = Callable[[Session, PageRequest], Page]
-Sent = tuple[str, Any]
 
 
 @dataclass(frozen=True)
@@ -156,13 +162,14 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
             session, storage, user_id=whale, unread_only=unread_only, page=page
         )
 
-    def found(kind: str, typed: str) -> Listing:
+    def found(kind: str, typed: str, *only: FoundFilter) -> Listing:
         look = {"styles": search.styles, "artists": search.artists}[kind]
-        return lambda session, page: look(session, storage, typed, page)
+        return lambda session, page: look(session, storage, typed, page, *only)
 
     sorts = ("recent", "popular")
     tags = {"common": COMMON_TAG, "usual": USUAL_TAG, "rare": RARE_TAG, "old": OLD_TAG}
-    half_a_year = datetime.now(UTC) - timedelta(days=180)
+    now = datetime.now(UTC)
+    half_a_year = now - timedelta(days=180)
     return {
         **{f"feed {sort}": feed(sort=sort) for sort in sorts},
         **{
@@ -180,6 +187,17 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         **{f"feed {sort}, one artist": feed(sort=sort, artist_id=POPULAR_STYLE) for sort in sorts},
         **{f"feed {sort}, one person": feed(sort=sort, user_id=whale) for sort in sorts},
         **{f"feed {sort}, following": feed(sort=sort, following=True) for sort in sorts},
+        **{
+            f"feed {sort}, {kind} shape": feed(sort=sort, aspect_ratio=AspectRatio(shape))
+            for sort in sorts
+            for kind, shape in (("common", "1:1"), ("rare", "1:2"), ("missing", "2:2"))
+        },
+        "feed recent, a shape and a tag": feed(
+            aspect_ratio=AspectRatio.PORTRAIT, tags=(USUAL_TAG,)
+        ),
+        "feed recent, a shape of one style": feed(
+            aspect_ratio=AspectRatio.PORTRAIT, style_id=POPULAR_STYLE
+        ),
         "feed recent, person and style": feed(user_id=whale, style_id=size.styles // 2),
         **{f"styles {sort}": styles(sort=sort) for sort in sorts},
         **{
@@ -190,6 +208,17 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         "styles recent, one artist": styles(artist_id=POPULAR_STYLE),
         **{
             f"styles {sort}, another licence": styles(sort=sort, license_type="personal")
+            for sort in sorts
+        },
+        **{
+            f"styles {sort}, {kind} price": styles(sort=sort, max_price=price)
+            for sort in sorts
+            for kind, price in (("usual", 15), ("low", 5), ("too low", 4))
+        },
+        **{
+            f"styles {sort}, commercial and cheap": styles(
+                sort=sort, license_type="commercial", max_price=4
+            )
             for sort in sorts
         },
         "styles recent, following": styles(following=True),
@@ -215,12 +244,18 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         "ledger of a popular artist": ledger_of(POPULAR_STYLE),
         "ledger of a popular artist, earning": ledger_of(POPULAR_STYLE, type="earning"),
         "ledger of a quiet person": ledger_of(size.quiet),
+        "statement of a popular artist": lambda session, page: statement_queries.lines(
+            session, Period(POPULAR_STYLE, half_a_year, now), page
+        ),
         "notifications": told(unread_only=False),
         "notifications, unread": told(unread_only=True),
         "pictures one likes": lambda session, page: liked_queries.pictures(
             session, storage, user_id=whale, page=page
         ),
         "collections": lambda session, page: collection_queries.own(
+            session, storage, user_id=whale, page=page
+        ),
+        "public collections of a user": lambda session, page: collection_queries.public_of(
             session, storage, user_id=whale, page=page
         ),
         "pictures of a collection": lambda session, page: collection_queries.pictures(
@@ -246,8 +281,30 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
             for kind in ("styles", "artists")
             for typed in ("style 7", "artist 77", "9")
         },
+        **{
+            f"search for styles, {typed}, up to {price} tokens": found(
+                "styles", typed, FoundFilter(max_price=price)
+            )
+            for typed in ("style 7", "9")
+            for price in (15, 4)
+        },
+        **{
+            f"search for styles, style 7, {name}": found("styles", "style 7", only)
+            for name, only in {
+                "commercial": FoundFilter(license_type=LicenseType.COMMERCIAL),
+                "usual tag": FoundFilter(tags=(USUAL_TAG,)),
+                "one artist": FoundFilter(artist_id=size.whale),
+            }.items()
+        },
         **moderation(size, storage),
     }
+
+
+def collections(**wanted: Any) -> Listing:
+    """Return the list of collections for administrators."""
+    return lambda session, page: moderation_queries.collections(
+        session, filters=ModerationFilter(**wanted), page=page
+    )
 
 
 def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
@@ -321,6 +378,9 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
         "admin: comments, hidden": comments(is_flagged=True),
         "admin: comments, one person": comments(user_id=POPULAR_STYLE),
         "admin: comments, usual word": comments(q="boat"),
+        "admin: collections": collections(),
+        "admin: collections, hidden": collections(is_flagged=True),
+        "admin: collections, one person": collections(user_id=size.whale),
         "admin: people": people(),
         "admin: people, closed": people(is_active=False),
         "admin: people, administrators": people(role="admin"),
@@ -359,16 +419,49 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         "earnings of a year": lambda session: earning_queries.between(
             session, POPULAR_STYLE, months
         ),
+        "tokens that can be paid out": lambda session: payouts.payable(session, POPULAR_STYLE),
+        "admin: where the tokens of payouts came from": lambda session: payout_queries.sources(
+            session, [POPULAR_STYLE, size.styles // 2]
+        ),
         "balances": lambda session: ledger.balances(session, size.whale),
+        "header of a page": lambda session: page_headers.read(session, size.whale, most_unread=100),
         "unread count": lambda session: notifications.unread_count(session, size.whale),
+        "news of a mail digest": lambda session: notification_queries.news(
+            session,
+            user_id=size.whale,
+            since=months[-2],
+            until=months[-1],
+            most=30,
+        ),
         "style": lambda session: style_detail.detail(
             session, storage, style_id=POPULAR_STYLE, viewer=viewer
         ),
+        "page of an artist": lambda session: artist_page_queries.detail(
+            session, storage, artist_id=POPULAR_STYLE, viewer=viewer
+        ),
+        "statistics of a style": lambda session: style_statistics.of_style(
+            session,
+            style_id=POPULAR_STYLE,
+            viewer=Viewer(size.whale, is_admin=True),
+            period=style_statistics.Period.QUARTER,
+        ),
         "training under way": training_queries.under_way,
+        "positions in the queue": lambda session: queue_positions.of_waiting(
+            session, JobKind.GENERATION, range(size.generations - 23, size.generations + 1)
+        ),
         "try-outs of a style": lambda session: generation_queries.try_outs(
             session, storage, style_id=POPULAR_STYLE, limit=24
         ),
         "try-outs left of a training": lambda session: try_outs.left(session, 1),
+        "admin: a person by a name in capitals": lambda session: moderation_queries.user_named(
+            session, f"PERSON {size.whale}"
+        ),
+        "admin: the last change of an object": lambda session: audit.last(
+            session, object_type="report", object_id=7
+        ),
+        "admin: who has hidden something": lambda session: audit_queries.hidings(
+            session, [("report", number) for number in range(1, 11)]
+        ),
         "admin: what is stuck": stuck_jobs.stuck,
         "admin: what failed within a day": stuck_jobs.dead,
         "metrics": lambda session: list(operations.measure(session)),
@@ -381,80 +474,22 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
             user_id=size.whale,
             image_ids=[0],
         ),
-        "pictures that a buyer owns": lambda session: duplicates.owned(
-            session,
-            user_id=size.whale,
-            style=session.get_one(Style, POPULAR_STYLE),
-            picture=picture,
-            seeds=[7, 8, 9, 10],
-        ),
+        **{
+            f"pictures that a buyer owns, {licence}": lambda session, licence=licence: (
+                duplicates.owned(
+                    session,
+                    user_id=size.whale,
+                    style=session.get_one(Style, POPULAR_STYLE),
+                    picture=replace(picture, license_type=licence),
+                    seeds=[7, 8, 9, 10],
+                )
+            )
+            for licence in LicenseType
+        },
         "registry: by a file": lambda session: registry.by_sha256(session, bytes(32)),
         "registry: by a watermark": lambda session: registry.by_watermark(session, 7),
         "registry: near": lambda session: registry.near(session, hashes),
     }
-
-
-def loops(session: Session) -> dict[str, Callable[[], object]]:
-    """Return what the relay, the workers' claims and the hourly purges send all the time."""
-    first = select(func.min(Job.id)).where(Job.state == JobState.QUEUED)
-    job_id = session.scalars(first).one()
-    day = timedelta(days=1)
-
-    def claim(**which: Any) -> Callable[[], object]:
-        kind, seconds = JobKind.GENERATION, 60
-        return lambda: jobs.claim_batch(session, kind, lease_seconds=seconds, limit=4, **which)
-
-    latest = select(Notification).order_by(Notification.id.desc()).limit(1)
-    notification = session.scalars(latest).one()
-
-    def purge(*, is_read: bool) -> Callable[[], object]:
-        return lambda: notifications.purge(session, is_read=is_read, older_than=day, limit=10)
-
-    return {
-        "expired leases": lambda: due_jobs.requeue_expired(session),
-        "overdue jobs": lambda: due_jobs.end_overdue(session),
-        "due jobs": lambda: due_jobs.mark_due(session, repeat_seconds=30),
-        "unmark": lambda: due_jobs.unmark(session, [DueJob(job_id, TaskName.RENDER_IMAGES)]),
-        "claim one": lambda: jobs.claim(session, job_id, TaskName.RENDER_IMAGES, 60),
-        "claim": claim(),
-        "claim, one base model": claim(base_model="tiny"),
-        "claim, one batch": claim(batch_of=job_id),
-        "claim, one job": claim(job_id=job_id),
-        "purge jobs": lambda: ended_jobs.purge(session, older_than=day, limit=10),
-        "purge read notifications": purge(is_read=True),
-        "purge unread notifications": purge(is_read=False),
-        "read by the page of a picture": lambda: notifications.mark_seen(
-            session, notification.recipient_id, notification.target_id
-        ),
-        "hide a picture": lambda: notifications.delete_of_hidden(
-            session, [notification.target_id], notification.recipient_id
-        ),
-        "delete a comment": lambda: notifications.delete_of_comments(
-            session, notification.target_id, [1]
-        ),
-        "take a like back": lambda: notification_groups.withdraw_like(
-            session,
-            notification.recipient_id,
-            generation_id=notification.target_id,
-            actor_id=notification.recipient_id,
-        ),
-        "purge idempotency keys": lambda: idempotency.purge(session, limit=10),
-    }
-
-
-@contextmanager
-def caught(connection: Connection) -> Iterator[list[Sent]]:
-    """Catch what is sent to the database, with its parameters."""
-    sent: list[Sent] = []
-
-    def catch(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", catch)
-    try:
-        yield sent
-    finally:
-        event.remove(connection, "before_cursor_execute", catch)
 
 
 def reached(session: Session, listing: Listing, page: int) -> tuple[int, PageRequest]:
@@ -566,6 +601,37 @@ def measured(connection: Connection, wanted: Asked, large: frozenset[str]) -> Fi
 
 
 @contextmanager
+def undone(session: Session) -> Iterator[None]:
+    """Roll back what is done inside, and nothing else."""
+    with session.begin_nested() as savepoint:
+        yield
+        savepoint.rollback()
+
+
+def changed(
+    session: Session, change: Callable[[], object], large: frozenset[str]
+) -> tuple[float, list[Plan]]:
+    """Return how many milliseconds a change takes, and the plan of each of its statements."""
+    session.expunge_all()
+    with undone(session), caught(session.connection()) as sent:
+        began = time.perf_counter()
+        change()
+        session.flush()
+        milliseconds = 1000 * (time.perf_counter() - began)
+    plans = []
+    for statement in sent:
+        if statement[0].lstrip().startswith(EXPLAINABLE):
+            with undone(session):
+                plans.append(explained(session.connection(), [statement], large))
+    return milliseconds, plans
+
+
+def reads_too_much(plan: Plan) -> bool:
+    """Whether a statement of a change reads more than it changes."""
+    return bool(plan.read_whole) or plan.rows_read > loops.ROWS_CHANGED
+
+
+@contextmanager
 def session_on(url: URL) -> Iterator[Session]:
     """Open a session that changes nothing, under the limits of the web process."""
     # as embedded
@@ -617,6 +683,30 @@ def report(url: URL, only: str) -> int:
     ]
     for each in bad:
         console.print(f"[red]{each.name}, page {each.page}: {each.plan.shape}")
+    return len(bad) + report_loops(url, only, console)
+
+
+def report_loops(url: URL, only: str, console: Console) -> int:
+    """Explain what runs all the time on a filled database; return how many read too much."""
+    made = Table("change", "statements", "ms", "rows read", "8 kB blocks")
+    bad = []
+    with session_on(url) as session:
+        loops.fill(session, big_data.GROWN)
+        large = large_tables(session.connection())
+        for name, change in loops.loops(session).items():
+            if not name.startswith(only):
+                continue
+            milliseconds, plans = changed(session, change, large)
+            if name not in loops.KNOWN:
+                bad += [f"{name}: {plan.shape}" for plan in plans if reads_too_much(plan)]
+            read = max(plan.rows_read for plan in plans)
+            blocks = sum(plan.blocks for plan in plans)
+            figures = (f"{milliseconds:.1f}", f"{read:,}", f"{blocks:,}")
+            made.add_row(name, str(len(plans)), *figures)
+        session.rollback()
+    console.print(made)
+    for each in bad:
+        console.print(f"[red]{each}")
     return len(bad)
 
 

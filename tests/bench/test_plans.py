@@ -1,14 +1,17 @@
 """The plans of every list on a market large enough to tell a good plan from a bad one."""
 
-from contextlib import contextmanager
+from types import ModuleType
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tasks.on_cpu import housekeeping
 from tests import database
-from tests.bench import big_data, plans
-from webapp.domain import due_jobs
+from tests.bench import big_data, loops, plans
+from tests.statements import caught
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.queries import queue_positions
 from webapp.domain.queries.pagination import WALKED
 from webapp.domain.services import ledger_check
 
@@ -31,7 +34,14 @@ def market(server, template):
             yield session
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
+# The lists of administrators are read by few people, and are the slowest here.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long) if name.startswith("admin: ") else name
+        for name in sorted(NAMES)
+    ],
+)
 def test_a_list_is_read_off_the_end_of_an_index(market: Session, name):
     large = plans.large_tables(market.connection())
     assert {"generations", "transfers", "jobs", "notifications", "likes", "comments"} <= large
@@ -43,56 +53,59 @@ def test_a_list_is_read_off_the_end_of_an_index(market: Session, name):
         assert plan.rows_read <= ROWS_READ, where
 
 
-# A long queue behind many ended jobs: half of all jobs, the newest still to be published.
-LONG_QUEUE = (
-    """
-    UPDATE jobs SET state = 'queued', finished_at = NULL, run_at = statement_timestamp(),
-                    published_at = CASE WHEN id < 11000 THEN statement_timestamp() END,
-                    deadline_at = statement_timestamp() + interval '1 day'
-    WHERE id > 6000""",
-    """
-    UPDATE jobs SET state = 'running', finished_at = NULL,
-                    lease_until = statement_timestamp() - id * interval '1 second',
-                    deadline_at = statement_timestamp() - id * interval '1 second'
-    WHERE id BETWEEN 3001 AND 6000""",
-    """
-    INSERT INTO idempotency_keys (user_id, route, key, body_sha256, created_at)
-    SELECT 1 + n % 1000, 'POST /generations', 'key-' || n, repeat('0', 64),
-           statement_timestamp() - n * interval '1 minute'
-    FROM generate_series(1, 6000) AS n""",
-    "ANALYZE jobs, idempotency_keys",
-)
-ROWS_CHANGED = 3 * due_jobs.AT_ONCE + 50  # found, locked and changed
+ROWS_MEASURED = queue_positions.MEASURED + 50  # and those that run
 
 
 @pytest.fixture
-def queue(market: Session):
-    """The market with thousands of jobs in every state, until the end of the test."""
+def busy_market(market: Session):
+    """The market with a long queue and much to purge, until the end of the test."""
     market.rollback()
-    for statement in LONG_QUEUE:
-        market.execute(text(statement))
+    loops.fill(market, big_data.SMALL)
     yield market
     market.rollback()
 
 
-@contextmanager
-def undone(session: Session):
-    with session.begin_nested() as savepoint:
-        yield
-        savepoint.rollback()
+PURGED = {
+    *("jobs", "notifications", "idempotency_keys", "sign_ins", "style_views", "data_exports"),
+    *("mail_digests", "webhook_deliveries", "training_runs", "sets_accounts", "sets_jobs"),
+    *("sets_photos", "sets_masks", "sets_edits", "sets_segmentations", "sets_idempotency_keys"),
+}
 
 
-def test_the_relay_the_claims_and_the_purges_read_what_they_change(queue: Session):
-    large = plans.large_tables(queue.connection())
-    assert {"jobs", "notifications", "idempotency_keys"} <= large
-    for name, change in plans.loops(queue).items():
-        with undone(queue), plans.caught(queue.connection()) as sent:
-            change()
-        for each in sent:
-            with undone(queue):
-                plan = plans.explained(queue.connection(), [each], large)
-            assert plan.read_whole == (), f"{name}: {plan.shape}"
-            assert plan.rows_read <= ROWS_CHANGED, f"{name}: {plan.shape}"
+def test_the_relay_the_claims_and_the_purges_read_what_they_change(busy_market: Session):
+    large = plans.large_tables(busy_market.connection())
+    assert large >= PURGED
+    bad = {}
+    for name, change in loops.loops(busy_market).items():
+        _, found = plans.changed(busy_market, change, large)
+        assert found, name
+        shapes = [plan.shape for plan in found if plans.reads_too_much(plan)]
+        bad |= {name: shapes} if shapes else {}
+    assert set(bad) == set(loops.KNOWN), bad
+
+
+def purging(module):
+    """The services with a purge that a module imports."""
+    imported = [each for each in vars(module).values() if isinstance(each, ModuleType)]
+    return {each.__name__ for each in imported if hasattr(each, "purge")}
+
+
+def test_every_kind_of_job_is_claimed_and_every_purge_is_looked_at(busy_market: Session):
+    found = loops.loops(busy_market)
+    assert {f"claim, {kind}" for kind in JobKind} <= set(found)
+    assert purging(housekeeping) <= purging(loops)
+
+
+def test_positions_in_a_long_queue_are_read_off_its_first_jobs(busy_market: Session):
+    large = plans.large_tables(busy_market.connection())
+    queued = Job.kind == JobKind.GENERATION, Job.state == JobState.QUEUED
+    newest = busy_market.scalars(select(Job.ref).where(*queued).order_by(Job.id.desc()).limit(24))
+    refs = newest.all()
+    with caught(busy_market.connection()) as sent:
+        queue_positions.of_waiting(busy_market, JobKind.GENERATION, refs)
+    plan = plans.explained(busy_market.connection(), sent, large)
+    assert plan.read_whole == (), plan.shape
+    assert plan.rows_read <= queue_positions.MOST_NUMBERED + ROWS_MEASURED, plan.shape
 
 
 def test_the_rows_are_such_as_the_product_makes_them(market: Session):
@@ -108,3 +121,23 @@ def test_what_a_style_sums_up_lies_in_its_index(market: Session, name):
     for each in plans.asked(market, big_data.SMALL, plans.signing_storage(), name.__eq__):
         plan = plans.explained(market.connection(), each.sent, large)
         assert "Index Only Scan ix_generations_style " in plan.shape
+
+
+def test_what_a_style_sold_by_day_lies_in_its_index(market: Session):
+    large = plans.large_tables(market.connection())
+    name = "statistics of a style"
+    for each in plans.asked(market, big_data.SMALL, plans.signing_storage(), name.__eq__):
+        sums = [sent for sent in each.sent if "count(DISTINCT" in sent[0]]
+        plan = plans.explained(market.connection(), sums, large)
+        assert "Index Only Scan ix_generations_sold " in plan.shape
+
+
+def test_where_tokens_came_from_is_read_off_what_was_sold_and_the_purchases_of_each_buyer(
+    market: Session,
+):
+    large = plans.large_tables(market.connection())
+    name = "admin: where the tokens of payouts came from"
+    for each in plans.asked(market, big_data.SMALL, plans.signing_storage(), name.__eq__):
+        plan = plans.explained(market.connection(), each.sent, large)
+        assert "Index Only Scan ix_generations_sold " in plan.shape
+        assert "ix_purchases_mine " in plan.shape

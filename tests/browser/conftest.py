@@ -22,15 +22,19 @@ from tests.page_parameters import page_parameters, people_of
 from tests.stack import Stack
 from webapp.embedded import world
 from webapp.embedded.cast import ADA, ARTISTS, BUYERS, CAST, JUN, MINA, Cast
+from webapp.embedded.person import Person
 
 ENGINE = "tests.browser.short_trainings"
 # The leases of production: two cores are shared with a browser here.
 CHANGES = {
     "BASE_MODEL": "built-in",
     "ADAPTER_BITS": "4",  # as in `make world`: a fixture of all that the tests train stays small
+    "STEP_LEASE_SECONDS": "60",
     "GENERATION_LEASE_SECONDS": "60",
+    "SEGMENTATION_LEASE_SECONDS": "60",
     "TRAINING_LEASE_SECONDS": "120",
     "TRAINING_SLICE_SECONDS": "600",
+    "PAYOUT_MINIMUM_TOKENS": "12",  # the price of one picture of this world
     # All that stands at the foot of every page.
     "OPERATOR_NAME": "스타일라이선스 주식회사",
     "OPERATOR_REPRESENTATIVE": "홍길동",
@@ -43,7 +47,7 @@ CHANGES = {
 }
 THREADS = 32  # an open page holds one for its events, and one that was left until it is noticed
 ORDERS = 8
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 
 
 def small_cast() -> Cast:
@@ -91,12 +95,16 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return browser_type_launch_args | chromium.launch_options()
 
 
-@pytest.fixture(params=[PHONE, DESK], ids=["phone", "desk"])
+# A test that names no window is the same in all four. TWO_WINDOWS has Korean on a phone.
+@pytest.fixture(
+    params=[pytest.param(PHONE, marks=pytest.mark.long), DESK],
+    ids=["phone", "desk"],
+)
 def size(request: pytest.FixtureRequest) -> tuple[int, int]:
     return request.param
 
 
-@pytest.fixture(params=["en", "ko"])
+@pytest.fixture(params=["en", pytest.param("ko", marks=pytest.mark.long)])
 def language(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -149,3 +157,12 @@ def books(service: Stack) -> Iterator[None]:
     """After whatever people did the ledger must be proved."""
     yield
     assert service.violations() == []
+
+
+@pytest.fixture
+def at_a_price(service: Stack, places: dict[str, object]) -> Iterator[Callable[[int], object]]:
+    """Lets the artist change the price of the style; at the end it is what it was."""
+    path = f"/styles/{places['style']}"
+    with Person(service.site, MINA).sign_in() as artist:
+        yield lambda price: artist.patch(path, json={"prices": {"personal": price}})
+        artist.patch(path, json={"prices": {"personal": ARTISTS[0].price_tokens}})

@@ -1,4 +1,4 @@
-"""`make lighthouse`: what Lighthouse says of the feed, a style, an image and the wallet.
+"""`make lighthouse`: what Lighthouse says of seven pages, one of each kind.
 
 The program is npm's, the browser this machine's; reports lie in var/lighthouse.
 """
@@ -20,7 +20,7 @@ from webapp.embedded.persisted import EmbeddedError
 
 FOLDER = Path("var/lighthouse")
 PROGRAM = FOLDER / "node_modules/.bin/lighthouse"
-JUDGED = ("feed", "style", "image", "wallet")
+JUDGED = ("feed", "style", "image", "person", "wallet", "verify", "sets")
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 
 
@@ -43,7 +43,7 @@ def judge(page: Page, address: str, cookies: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Judge four pages and print a table of their scores."""
+    """Judge these pages and print a table of their scores."""
     try:
         with inhabited_site() as stack:
             site = stack.urls["web"]

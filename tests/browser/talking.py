@@ -1,4 +1,4 @@
-"""People who say something under an image, for whoever is concerned."""
+"""Steps that write comments under an image."""
 
 import secrets
 

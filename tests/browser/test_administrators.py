@@ -1,4 +1,4 @@
-"""What hurts is reported, reaches an administrator, and is taken away."""
+"""A comment is reported, an administrator hides it, and the reporter is notified."""
 
 import secrets
 
@@ -26,13 +26,15 @@ def test_a_report_reaches_an_administrator_who_hides_what_was_said(visit, cookie
     reporter.page.get_by_role("dialog").get_by_role(
         "button", name=reporter.words("Report"), exact=True
     ).click()
-    expect(reporter.text("Thank you. A moderator will look at it.")).to_be_visible()
+    thanks = "Thank you. A moderator will look at it, and we will notify you of the decision."
+    expect(reporter.text(thanks)).to_be_visible()
 
     admin = visit(storage_state=cookies(ADMINISTRATOR))
     admin.open("/admin")
     case = admin.page.locator(".item").filter(has_text=words)
     hide = admin.words("Hide")
-    case.locator("summary").filter(has_text=hide).click()
+    case.locator("summary").filter(has_text=hide).dblclick()  # opens it, and no other
+    expect(case.locator("details[open]")).to_have_count(1)
     case.get_by_label(admin.words("Reason (for the log)")).filter(visible=True).fill("Advertising")
     case.get_by_role("button", name=hide, exact=True).click()
     expect(case.get_by_role("status")).not_to_be_empty()
@@ -40,3 +42,7 @@ def test_a_report_reaches_an_administrator_who_hides_what_was_said(visit, cookie
     visitor.open(image)
     expect(visitor.heading("Comments")).to_be_visible()
     expect(spoken(visitor, words)).to_have_count(0)
+
+    reporter.open("/notifications")
+    expect(reporter.page.locator(".notice-row")).to_have_count(1)  # of the decision
+    reporter.check_in_both_themes()

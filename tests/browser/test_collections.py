@@ -8,26 +8,14 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.visitor import DESK, PHONE, THEMES
+from tests.browser.visitor import TWO_WINDOWS
 from tests.pages import BUYER
 
 # The first test waits for the whole stack and its world.
 pytestmark = pytest.mark.timeout(600)
-EVERYWHERE = pytest.mark.parametrize(
-    "size,language", [(PHONE, "ko"), (DESK, "en"), (PHONE, "en"), (DESK, "ko")]
-)
 
 
-def looked_at(visitor):
-    """Nothing stands in anybody's way, by day and by night."""
-    for theme in THEMES:
-        visitor.wear(theme)
-        visitor.settle()
-        assert not visitor.is_wider_than_its_window()
-        assert visitor.barriers() == []
-
-
-@EVERYWHERE
+@TWO_WINDOWS
 def test_a_picture_goes_into_a_new_collection_and_out_again(visit, cookies, places):
     buyer = visit(storage_state=cookies(BUYER))
     page, name = buyer.page, f"Harbours {secrets.token_hex(2)}"
@@ -36,7 +24,7 @@ def test_a_picture_goes_into_a_new_collection_and_out_again(visit, cookies, plac
     dialog = page.locator("#collect-dialog")
     expect(dialog).to_be_visible()
     buyer.field("New collection").fill(name)
-    looked_at(buyer)
+    buyer.check_in_both_themes()
     dialog.get_by_role("button", name=buyer.words("Save"), exact=True).click()
     expect(dialog.get_by_text(buyer.words("Saved. This picture is in:"))).to_be_visible()
     dialog.get_by_role("link", name=name).click()
@@ -47,14 +35,14 @@ def test_a_picture_goes_into_a_new_collection_and_out_again(visit, cookies, plac
     edit = page.locator("summary").filter(has_text=buyer.words("Edit"))
     edit.click()
     buyer.field("Everyone can see this collection").check()
-    looked_at(buyer)
+    buyer.check_in_both_themes()
     buyer.button("Save").click()
     expect(page.locator(".collection-opening .state")).to_have_text(buyer.words("Public"))
 
     visitor = visit()
     visitor.open(address)
     expect(visitor.page.get_by_role("heading", level=1, name=name)).to_be_visible()
-    looked_at(visitor)
+    visitor.check_in_both_themes()
 
     page.locator(f"#take-out-{places['image']}").click()
     expect(page.locator(f"#picture-{places['image']}")).to_have_count(0)
@@ -64,10 +52,10 @@ def test_a_picture_goes_into_a_new_collection_and_out_again(visit, cookies, plac
     buyer.button("Delete this collection").click()
     expect(page).to_have_url(re.compile(r"/me\?state=collections$"))
     expect(page.get_by_text(name)).to_have_count(0)
-    looked_at(buyer)
+    buyer.check_in_both_themes()
 
 
-@EVERYWHERE
+@TWO_WINDOWS
 def test_several_own_pictures_are_chosen_shown_and_downloaded(visit, cookies, places):
     buyer = visit(storage_state=cookies(BUYER))
     page = buyer.page
@@ -81,7 +69,7 @@ def test_several_own_pictures_are_chosen_shown_and_downloaded(visit, cookies, pl
     expect(selection.locator("p")).to_have_text(
         buyer.words("Selected: {count}").replace("{count}", "2")
     )
-    looked_at(buyer)
+    buyer.check_in_both_themes()
     with page.expect_download() as started:
         buyer.button("Download with certificates").click()
     with zipfile.ZipFile(io.BytesIO(started.value.path().read_bytes())) as archive:

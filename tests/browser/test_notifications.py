@@ -1,5 +1,7 @@
 """Several likes are one notification, read when the picture is opened; kinds are switched off."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -14,7 +16,8 @@ def like(visit, image, name):
     visitor, named = somebody(visit, name)
     visitor.open(image)
     button = visitor.button("Like", exact=False).first
-    button.click()
+    with visitor.page.expect_response(re.compile("/like$")):
+        button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
     return named
 

@@ -1,4 +1,4 @@
-"""What is asked of every page, at both sizes: in English by day, in Korean by night."""
+"""What every page must do, at both sizes: English in the light theme, Korean in the dark one."""
 
 import pytest
 
@@ -12,14 +12,25 @@ FIRST_PAGE_BYTES = 200_000
 THEME = {"en": "light", "ko": "dark"}
 
 
-@pytest.fixture(params=PAGES, ids=lambda page: page.name)
-def asked(request):
-    return request.param
+WAYS = {
+    "desk-en": (DESK, "en", None),
+    "phone-ko": (PHONE, "ko", None),
+    "phone-then-desk-en": (PHONE, "en", DESK),
+    "desk-then-phone-ko": (DESK, "ko", PHONE),
+}
 
 
-@pytest.mark.parametrize("size", [PHONE], ids=["phone and desk"])
+def every_page_in_every_way():
+    """Yield all cases; the first two ways take turns in `make test`, the others are long."""
+    for index, page in enumerate(PAGES):
+        for number, (name, way) in enumerate(WAYS.items()):
+            marks = () if number == index % 2 else pytest.mark.long
+            yield pytest.param(page, *way, id=f"{page.name}-{name}", marks=marks)
+
+
+@pytest.mark.parametrize("asked, size, language, resized", list(every_page_in_every_way()))
 def test_a_page_is_light_speaks_the_language_and_lets_everybody_in(
-    visit, cookies, places, asked, language
+    visit, cookies, places, asked, language, resized
 ):
     visitor = visit(storage_state=None if asked.who == VISITOR else cookies(asked.who))
     visitor.wear(THEME[language])
@@ -33,6 +44,8 @@ def test_a_page_is_light_speaks_the_language_and_lets_everybody_in(
     assert visitor.bytes_without_pictures() < FIRST_PAGE_BYTES
     assert not visitor.is_wider_than_its_window()
     assert visitor.barriers() == []
-    visitor.resize(DESK)
+    if resized is None:
+        return
+    visitor.resize(resized)
     assert not visitor.is_wider_than_its_window()
     assert visitor.barriers() == []

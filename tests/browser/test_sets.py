@@ -1,7 +1,6 @@
 """Sets: an album from photos to its archive without signing in; keys, refusals, and adoption."""
 
 import re
-import secrets
 import zipfile
 
 import pytest
@@ -10,7 +9,7 @@ from playwright.sync_api import expect
 
 from gpu.segmenting.scenes.products import draw_product
 from tests.browser.test_pages import FIRST_PAGE_BYTES
-from tests.browser.visitor import DESK, PHONE
+from tests.browser.visitor import DESK, PHONE, TWO_WINDOWS
 from tests.images import encoded
 
 # The first test waits for the whole stack.
@@ -55,6 +54,8 @@ class Editor:
         self.page.locator(f".thumb[data-idx='{idx}']").click()
 
     def click_body(self):
+        # A photo takes no points before it is checked.
+        expect(self.page.locator("#stage:not(.locked)")).to_be_visible()
         frame = self.choose_body()
         frame.scroll_into_view_if_needed()
         box = frame.bounding_box()
@@ -84,9 +85,7 @@ def editor(visitor):
     return Editor(visitor)
 
 
-@pytest.mark.parametrize(
-    "size, language", [(PHONE, "ko"), (DESK, "en")], ids=["phone-ko", "desk-en"]
-)
+@TWO_WINDOWS
 def test_photos_become_a_finished_set_by_clicks_on_one_of_them(editor, visitor):
     page = editor.page
     editor.start(photo(0), photo(1, seed=3))
@@ -200,7 +199,7 @@ def test_signing_in_takes_the_albums_of_the_browser_over(editor, visitor):
     page = editor.page
     editor.start(photo(0))
     album = page.url
-    visitor.sign_in(f"{secrets.token_hex(4)}@example.com", then="/sets")
+    visitor.sign_up(then="/sets")
     expect(page.locator("#adopted")).to_be_visible()
     expect(page.locator("#albums li")).to_have_count(1)
     assert page.evaluate("localStorage.getItem('sets-token')") is None

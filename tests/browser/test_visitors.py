@@ -1,4 +1,4 @@
-"""Nobody yet: signs up, looks around, opens an image."""
+"""A visitor without an account signs up, looks around, opens an image."""
 
 import re
 import secrets
@@ -6,7 +6,7 @@ import secrets
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.visitor import DESK, PHONE
+from tests.browser.visitor import TWO_WINDOWS
 
 # The first test waits for the whole stack and its world.
 pytestmark = pytest.mark.timeout(600)
@@ -41,11 +41,11 @@ def expect_words(page, words):
     expect(chips).to_have_text([re.compile(rf"^\s*{re.escape(word)}\s*×?\s*$") for word in words])
 
 
-@pytest.mark.parametrize("size,language", [(PHONE, "ko"), (DESK, "en")])
+@TWO_WINDOWS
 def test_a_picture_leads_to_an_order_like_it_which_is_kept_over_the_sign_in(visitor, places):
     page, style = visitor.page, f"/styles/{places['style']}"
     visitor.open(f"/g/{places['image']}")
-    tags = page.locator(".picture-details dd.chips a").all_text_contents()
+    tags = page.locator(".picture-details dd.chips [lang=en]").all_text_contents()
     visitor.button("Make one like this").click()
     expect(page).to_have_url(re.compile(rf"{style}\?like={places['image']}#generate$"))
     expect(page.locator("#generate-title")).to_be_in_viewport()
@@ -64,7 +64,7 @@ def test_a_picture_leads_to_an_order_like_it_which_is_kept_over_the_sign_in(visi
     expect_words(page, [*tags, "dragon"])
 
 
-@pytest.mark.parametrize("size,language", [(PHONE, "ko"), (DESK, "en")])
+@TWO_WINDOWS
 def test_samples_and_pictures_of_a_style_lend_their_words(visitor, places):
     page = visitor.page
     visitor.open(f"/styles/{places['style']}")
@@ -75,9 +75,26 @@ def test_samples_and_pictures_of_a_style_lend_their_words(visitor, places):
     expect_words(page, words.split(", "))
 
     # Another order of the pictures leaves the form as it is.
-    page.locator("#pictures-popular").click()
-    expect(page.locator("#pictures-popular")).to_have_attribute("aria-current", "true")
+    page.locator("#pictures-recent").click()
+    expect(page.locator("#pictures-recent")).to_have_attribute("aria-current", "true")
     expect_words(page, words.split(", "))
     page.locator("#pictures a.like-this").first.click()
     expect(page).to_have_url(re.compile(r"\?like=\d+#generate$"))
     expect(page.locator("#order .tags-input .chip").first).to_be_visible()
+
+
+LOADED = "images => images.every(image => image.complete && image.naturalWidth > 0)"
+
+
+def test_each_sample_is_compared_with_a_picture_without_the_style(visitor, places):
+    page = visitor.page
+    visitor.open(f"/styles/{places['style']}")
+    comparison = page.locator("#comparison")
+    comparison.locator("summary").click()
+    expect(comparison.locator("img")).to_have_count(8)
+    for image in comparison.locator("img").all():
+        image.scroll_into_view_if_needed()
+    page.wait_for_function(f"({LOADED})([...document.querySelectorAll('#comparison img')])")
+    without = comparison.get_by_text(visitor.words("Without this style"), exact=True)
+    expect(without).to_have_count(4)
+    visitor.check_in_both_themes()

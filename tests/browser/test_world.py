@@ -83,6 +83,7 @@ def restored(inhabited, folder, monkeypatch):
 
 
 def test_a_world_is_full_and_a_second_filling_changes_nothing(inhabited):
+    inhabited.wait_until_drawn()
     [before] = inhabited.rows(COUNTS, admin=ADMIN)
     assert all(before), before
     assert before.images >= ORDERS

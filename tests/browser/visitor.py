@@ -1,10 +1,12 @@
-"""Somebody in front of a browser, who hears every complaint of the pages."""
+"""A person in a browser; console errors and failed requests of the pages are collected."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response
 
@@ -12,6 +14,23 @@ from tests.browser.words import Words
 
 PHONE, DESK = (360, 740), (1440, 900)
 THEMES = ("light", "dark")
+# Of a test whose subject differs with the window.
+EVERYWHERE = pytest.mark.parametrize(
+    "size,language",
+    [
+        (PHONE, "ko"),
+        (DESK, "en"),
+        pytest.param(PHONE, "en", marks=pytest.mark.long),
+        pytest.param(DESK, "ko", marks=pytest.mark.long),
+    ],
+    ids=["phone-ko", "desk-en", "phone-en", "desk-ko"],
+)
+# Of a journey, which is the same in both; `test_pages` opens its pages in all four.
+TWO_WINDOWS = pytest.mark.parametrize(
+    "size,language",
+    [(PHONE, "ko"), pytest.param(DESK, "en", marks=pytest.mark.long)],
+    ids=["phone-ko", "desk-en"],
+)
 SETTLED_MS = 200
 # A page that is left gives up what it still waits for; the browser says so with this.
 GIVEN_UP = "net::ERR_ABORTED"
@@ -91,6 +110,16 @@ class Visitor:
         asked = {"login_hint": email, "next": then}
         self.open(f"/api/v1/auth/google/login?{urlencode(asked)}")
 
+    def sign_up(self, *, then: str = "/") -> None:
+        """Sign in with an address that nobody had before."""
+        self.sign_in(f"{secrets.token_hex(4)}@example.com", then=then)
+
+    def add_tag(self, word: str) -> None:
+        """Add a tag to the order of the style page that is open."""
+        field = self.page.locator(".tags-input input").first
+        field.fill(word)
+        field.press("Enter")
+
     def link(self, message: str, *, exact: bool = True, **values: object) -> Locator:
         return self.page.get_by_role("link", name=self.words(message, **values), exact=exact)
 
@@ -121,11 +150,13 @@ class Visitor:
         self.page.set_viewport_size({"width": width, "height": height})
 
     def settle(self) -> None:
-        """Let scripts end what they began with; the stream of events goes on for ever."""
+        """Let the page arrive whole, and scripts end what they began with."""
+        self.page.wait_for_load_state()  # streams of events, which go on for ever, do not count
         self.page.wait_for_timeout(SETTLED_MS)
 
     def barriers(self) -> list[str]:
         """What axe finds in the way of people: rule and place."""
+        self.page.wait_for_load_state()
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(Axe().axe_script)
         found = self.page.evaluate(
@@ -137,6 +168,14 @@ class Visitor:
             for node in each["nodes"]
         ]
 
+    def check_in_both_themes(self) -> None:
+        """Check that the page fits its window and that axe finds nothing, in light and dark."""
+        for theme in THEMES:
+            self.wear(theme)
+            self.settle()
+            assert not self.is_wider_than_its_window()
+            assert self.barriers() == []
+
     def bytes_without_pictures(self) -> int:
         """What came over the wire until now, as it was packed."""
         sizes = [
@@ -145,6 +184,7 @@ class Visitor:
         return sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)
 
     def is_wider_than_its_window(self) -> bool:
+        self.page.wait_for_load_state()
         return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 

@@ -12,18 +12,21 @@ NAMED = """
     SELECT unnest(ARRAY[image_key, preview_key, thumbnail_key]) FROM generations
         WHERE status = 'completed'
     UNION SELECT unnest(ARRAY[adapter_key, thumbnail_key]) FROM styles
-    UNION SELECT jsonb_array_elements_text(sample_keys) FROM styles
+    UNION SELECT jsonb_array_elements_text(sample_keys || base_sample_keys) FROM styles
     UNION SELECT unnest(ARRAY[checkpoint_key, adapter_key]) FROM training_runs
     UNION SELECT jsonb_array_elements_text(sample_keys) FROM training_runs
     UNION SELECT adapter_key FROM checkpoints
-    UNION SELECT jsonb_array_elements_text(sample_keys || thumbnail_keys) FROM checkpoints
+    UNION SELECT jsonb_array_elements_text(sample_keys || thumbnail_keys || base_sample_keys)
+          FROM checkpoints
     UNION SELECT clean_key FROM artworks
+    UNION SELECT preview_key FROM shown_artworks
     UNION SELECT signature_key FROM artists
     UNION SELECT unnest(ARRAY[photo_key, preview_key, result_key, result_preview_key])
         FROM sets_photos
     UNION SELECT mask_key FROM sets_instances
     UNION SELECT jsonb_path_query(found, '$[*].mask_key') #>> '{}' FROM sets_masks
     UNION SELECT archive_key FROM sets_exports
+    UNION SELECT archive_key FROM data_exports
     UNION SELECT unnest(ARRAY[picture_key, mask_key, painted_key]) FROM sets_restyles
         WHERE edit_id IN (SELECT sets_edits.id FROM sets_edits JOIN sets_photos
                           ON sets_photos.id = photo_id WHERE status <> 'done')

@@ -32,7 +32,6 @@ from tests.chaos.shopping import shop
 from tests.chaos.storm_stack import StormStack
 from tests.chaos.tallies import Tally
 from tests.chaos.watching import Watcher
-from tests.processes import FAILPOINTS
 from tests.stack import interrupt
 from tests.waiting import wait_for
 
@@ -63,6 +62,7 @@ PLACES = [
     *at("relay", "after_mark", "after_publish", "after_commit"),
     *at("relay2", "after_mark", "after_publish", "after_commit"),
 ]
+FAILPOINTS = frozenset(target.place for target in PLACES)
 GROUPS = ("gpu", "stamper", "relay", "web", "uploads", "relay2", "cashier", "editor", "trainer")
 
 

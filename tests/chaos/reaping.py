@@ -11,6 +11,7 @@ from tests.chaos.beside import Beside
 from tests.stack import Stack
 
 FIRE_SECONDS = 3.0
+END_SECONDS = 10.0  # from the failpoint until the process has ended
 WHOLE = "whole"
 # So many others are tried before one that did not come to its place is tried again: what is rare
 # must not be left for the end.
@@ -61,7 +62,9 @@ class Reaper(Beside):
 
     `kills` counts those that happened, by target. With several `hands` as many processes wait for
     their death at once, each for `fire_seconds`. `progress`, from 0 to 1, is how much of the storm
-    is over: of the targets no larger share is killed before.
+    is over: of the targets no larger share is killed before. With `wanted` it
+    ends after so many kills, and what does not come to its place is not tried again. `then` is
+    called after each kill.
     """
 
     def __init__(
@@ -70,7 +73,9 @@ class Reaper(Beside):
         targets: list[Target],
         *,
         hands: int = 1,
+        wanted: int | None = None,
         fire_seconds: float = FIRE_SECONDS,
+        then: Callable[[], None] = lambda: None,
         progress: Callable[[], float] = lambda: 1.0,
     ) -> None:
         super().__init__()
@@ -80,7 +85,9 @@ class Reaper(Beside):
         self._fire_seconds = fire_seconds
         self._progress = progress
         self._left = collections.deque(targets)
-        self._wanted = len(targets)
+        self._wanted = len(targets) if wanted is None else wanted
+        self._tries_again = wanted is None
+        self._then = then
         self._armed: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
         self._hands = [threading.Thread(target=self._work) for _ in range(hands)]
@@ -118,7 +125,8 @@ class Reaper(Beside):
                 with self._lock:
                     self.kills[str(target)] += 1
                     self.last_at = time.time()
-            else:
+                self._then()
+            elif self._tries_again:
                 self._left.insert(TRIED_BETWEEN, target)
 
     def _has_killed(self, target: Target) -> bool:
@@ -133,18 +141,23 @@ class Reaper(Beside):
             before = process.deaths_at(target.place)
             process.arm(target.place)
             self._count_armed(target, 1)
-            deadline = time.monotonic() + self._fire_seconds
-            while not process.has_fired(target.place):
-                if self.stopped.is_set() or time.monotonic() > deadline:
-                    process.disarm(target.place)  # it may die at this very moment
-                    break
-                time.sleep(0.02)
+            if self._comes(lambda: process.has_fired(target.place), self._fire_seconds):
+                self._comes(lambda: process.deaths_at(target.place) > before, END_SECONDS)
             else:
-                self.stopped.wait(0.1)  # the line about its death comes after the switch
+                process.disarm(target.place)  # it may die at this very moment
             self._count_armed(target, -1)
             return process.deaths_at(target.place) > before
         finally:
             process.fault.release()
+
+    def _comes(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until a condition is true, but no longer than so many seconds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if self.stopped.is_set() or time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
     def _count_armed(self, target: Target, change: int) -> None:
         with self._lock:

@@ -1,5 +1,7 @@
 """The broker dies while people order: no order is refused or slowed, all are delivered later."""
 
+import pytest
+
 from tests.chaos.doubling import Doubler
 from tests.chaos.invariants import broken
 
@@ -35,6 +37,8 @@ def test_a_broker_that_hangs_holds_up_nobody_who_orders(fast, market):
     assert broken(fast, market.accepted) == []
 
 
+# The first test kills the broker; tests/chaos/test_messages.py duplicates messages.
+@pytest.mark.long
 def test_messages_are_duplicated_and_the_broker_dies_in_between(fast, market):
     with Doubler(fast, share=0.5, seed=3) as doubler:
         market.orders(6)

@@ -7,17 +7,23 @@ import pytest
 from tests.chaos.invariants import broken, unmarked
 from tests.waiting import wait_for
 
+# One place of each process; `make test-long` has the others.
 PLACES = [
-    ("gpu", "after_claim"),
-    ("gpu", "mid_render"),
     ("gpu", "after_put"),
-    ("gpu", "after_complete"),
-    ("stamper", "after_claim"),
     ("stamper", "after_put"),
-    ("cashier", "before_commit"),
     ("cashier", "after_commit"),
-    ("relay", "after_mark"),
     ("relay", "after_publish"),
+    *(
+        pytest.param(name, place, marks=pytest.mark.long)
+        for name, place in (
+            ("gpu", "after_claim"),
+            ("gpu", "mid_render"),
+            ("gpu", "after_complete"),
+            ("stamper", "after_claim"),
+            ("cashier", "before_commit"),
+            ("relay", "after_mark"),
+        )
+    ),
 ]
 
 
@@ -25,14 +31,8 @@ PLACES = [
 def test_an_order_is_delivered_once_though_a_process_is_killed(fast, market, name, place):
     process = getattr(fast, name)
     deaths = process.deaths_at(place)
-    process.arm(place)
-    market.order()
-    wait_for(
-        lambda: process.deaths_at(place) > deaths,
-        f"{name} to die at {place}",
-        seconds=60,
-        explain=fast.tails,
-    )
+    with process.dies_at(place):
+        market.order()
     fast.expire_leases()
     fast.wait_until_quiet()
     assert process.deaths_at(place) == deaths + 1
@@ -43,11 +43,10 @@ def test_an_order_is_delivered_once_though_a_process_is_killed(fast, market, nam
 
 def test_a_web_process_killed_right_after_its_commit_has_taken_the_order_once(fast, market):
     fast.wait_until_quiet()
-    fast.web.arm("after_commit")
     before = fast.value("SELECT count(*) FROM orders")
     key = secrets.token_hex(8)
-    [ordered] = market.order(key=key)
-    assert fast.web.has_fired("after_commit")
+    with fast.web.dies_at("after_commit"):
+        [ordered] = market.order(key=key)
     assert market.replayed == 1, "the first answer was lost, the second is the stored one"
     assert fast.value("SELECT count(*) FROM orders") == before + 1
     fast.wait_until_quiet()
@@ -56,19 +55,25 @@ def test_a_web_process_killed_right_after_its_commit_has_taken_the_order_once(fa
     assert broken(fast, market.accepted) == []
 
 
+@pytest.mark.long
 def test_a_web_process_killed_before_its_commit_has_taken_nothing(fast, market):
     fast.wait_until_quiet()
-    fast.web.arm("before_commit")
     before = fast.value("SELECT count(*) FROM orders")
-    market.order()
-    assert fast.web.has_fired("before_commit")
+    with fast.web.dies_at("before_commit"):
+        market.order()
     assert market.replayed == 0
     assert fast.value("SELECT count(*) FROM orders") == before + 1
     fast.wait_until_quiet()
     assert broken(fast, market.accepted) == []
 
 
-@pytest.mark.parametrize("name", ["gpu", "stamper", "cashier", "relay"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpu",
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("stamper", "cashier", "relay")),
+    ],
+)
 def test_a_process_group_killed_under_load_loses_nothing(fast, market, name):
     process = getattr(fast, name)
     starts = process.starts

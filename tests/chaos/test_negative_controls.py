@@ -8,7 +8,6 @@ from sqlalchemy import select, text, update
 from celery_config import TaskName
 from tests import making
 from tests.processes import PYTHON, Process
-from tests.waiting import wait_for
 from webapp.domain import jobs, pipelines
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobState
@@ -32,14 +31,8 @@ def test_without_the_sweep_an_order_of_a_dead_worker_is_stuck_and_the_check_says
     )
     careless.start()
     try:
-        fast.gpu.arm("after_claim")
-        [stuck] = market.order()
-        wait_for(
-            lambda: fast.gpu.has_fired("after_claim"),
-            "the worker to die",
-            seconds=60,
-            explain=lambda: careless.tail() + fast.tails(),
-        )
+        with fast.gpu.dies_at("after_claim"):
+            [stuck] = market.order()
         fast.expire_leases()
         [delivered] = market.order()
         market.buyers[0].final(delivered)

@@ -1,7 +1,5 @@
 """Files that decode slowly fill the pool of uploads, and nothing but uploads waits for them."""
 
-import tempfile
-
 import pytest
 from sqlalchemy import select
 
@@ -16,7 +14,9 @@ from webapp.domain.models.style import Artwork, ArtworkStatus
 @pytest.fixture
 def slow_decoding(fast, monkeypatch):
     """Occupies a person's decoding slot, as a slow file does, without using up a processor."""
-    monkeypatch.setattr(tempfile, "tempdir", str(fast.temporary))
+    # Where the processes of the stack look; other tests of this process may have their own folder.
+    folder = decoding_slots.folder_in(fast.temporary)
+    monkeypatch.setattr(decoding_slots, "_folder", lambda: folder)
     return lambda person_id: decoding_slots.slot(person_id, 1, 60)
 
 
@@ -64,8 +64,8 @@ def test_orders_money_and_housekeeping_go_on_while_slow_files_fill_the_pool_of_u
         def is_delivered():
             return market.statuses() == {"completed": 1}
 
-        wait_for(is_delivered, "the picture", seconds=30, explain=fast.tails)
-        wait_for(lambda: ledger_checks(fast) != before, "the check of the ledger", seconds=30)
+        wait_for(is_delivered, "the picture", seconds=90, explain=fast.tails)
+        wait_for(lambda: ledger_checks(fast) != before, "the check of the ledger", seconds=90)
         assert checked(fast, slow, waiting) == 0
     fast.wait_until_quiet()
     assert checked(fast, slow, waiting) == 2

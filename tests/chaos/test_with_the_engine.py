@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.chaos.invariants import broken
 from tests.stack import REAL_ENGINE
 from tests.stack_fixtures import told_to, works
@@ -23,13 +25,8 @@ def test_a_killed_training_resumes_and_gives_the_same_style_as_an_undisturbed_on
         seconds=120,
         explain=stack.tails,
     )
-    stack.gpu.arm("mid_training")
-    wait_for(
-        lambda: stack.gpu.has_fired("mid_training"),
-        "the worker to die",
-        seconds=60,
-        explain=stack.tails,
-    )
+    with stack.gpu.dies_at("mid_training"):
+        pass
     known = len(stack.rows(RUN, id=style_id)[0].loss_history)
     stack.expire_leases()
 
@@ -71,17 +68,13 @@ def undisturbed(stack, run, folder) -> str:
     return done.stdout
 
 
+# `make test` kills a worker that pretends to draw: tests/chaos/test_kills.py.
+@pytest.mark.long
 def test_a_gpu_worker_killed_in_the_middle_of_a_rendering_begins_it_again(stack, trained, person):
     stack.use_engine(REAL_ENGINE)
     buyer = person()
-    stack.gpu.arm("mid_render")
-    ordered = buyer.order(trained.id, aspect_ratio="2:2").json()["data"]["id"]
-    wait_for(
-        lambda: stack.gpu.has_fired("mid_render"),
-        "the worker to die",
-        seconds=60,
-        explain=stack.tails,
-    )
+    with stack.gpu.dies_at("mid_render"):
+        ordered = buyer.order(trained.id, aspect_ratio="2:2").json()["data"]["id"]
     assert buyer.final(ordered)["status"] == "completed"
     crashes = stack.value(
         "SELECT crashes FROM jobs WHERE kind = 'generation' AND ref = :id", id=ordered

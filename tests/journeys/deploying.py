@@ -15,12 +15,12 @@ import httpx
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from tests import compose, database, making, signing
+from tests import compose, database, making
 from tests.broker import free_port
 from tests.client import Person
 from tests.newer_code import add_migration, stating
 from tests.processes import PYTHON, ROOT, Process
-from tests.stack import BASE_MODEL, BIN, ONE_THREAD
+from tests.stack import BASE_MODEL, BIN, site_environment
 from tests.waiting import wait_for
 from webapp.domain.gateways.storage import make_storage
 from webapp.domain.readiness import own_revisions
@@ -181,30 +181,14 @@ def prepared(folder: Path) -> Iterator[Site]:
 
 
 def _environment(folder: Path, address: str) -> dict[str, str]:
-    return {
+    return site_environment(folder, address) | {
         "PATH": PATH,
-        "LANG": "C.UTF-8",
-        "HOME": str(folder),
         "XDG_DATA_HOME": str(folder / "caddy"),
-        "PYTHONUNBUFFERED": "1",
-        "ENV": "test",
-        "SECRET_KEY": secrets.token_urlsafe(32),
-        "INTERNAL_API_TOKEN": secrets.token_urlsafe(32),
-        "PUBLIC_BASE_URL": address,
         "SITE_ADDRESS": address,
         "BIND_ADDRESS": "127.0.0.1",
         "HTTPS_PORT": str(free_port()),
         "TRUSTED_PROXIES": "1",
         "GOOGLE_BASE_URL": f"http://127.0.0.1:{free_port()}",
-        "GOOGLE_CLIENT_ID": "sandbox",
-        "GOOGLE_CLIENT_SECRET": "sandbox",
         "OAUTHLIB_INSECURE_TRANSPORT": "1",
-        "TOSS_CLIENT_KEY": "test_ck_sandbox",
-        "TOSS_SECRET_KEY": "test_sk_sandbox",
         "BROKER_URL": "amqp://guest:guest@127.0.0.1:1//",
-        "STORAGE_URL": f"folder://{folder / 'objects'}",
-        "BASE_MODEL": BASE_MODEL,
-        "RATE_LIMITS_ENABLED": "false",
-        **signing.development(),
-        **ONE_THREAD,
     }

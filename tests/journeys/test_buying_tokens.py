@@ -29,12 +29,9 @@ def test_a_web_process_that_dies_after_the_providers_yes_gives_the_tokens_all_th
 ):
     buyer = person()
     status = "SELECT status FROM purchases WHERE order_id = :id"
-    deaths = stack.web.deaths_at("after_payment")
-    stack.web.arm("after_payment")
-    order_id, _ = buyer.pay("vanish")
-    wait_for(lambda: stack.web.deaths_at("after_payment") > deaths, "the web to die", seconds=60)
+    with stack.web.dies_at("after_payment"):
+        order_id, _ = buyer.pay("vanish")
     wait_for(
-        # Asked of the database: a question by HTTP might meet the process that dies.
         lambda: stack.value(status, id=order_id) == "paid",
         "the webhook to be heard again",
         seconds=60,

@@ -10,6 +10,10 @@ from tests.client import Person
 from tests.stack import REAL_ENGINE, Stack
 from tests.stack_fixtures import works
 
+# `make test` goes the same way on a folder and RabbitMQ (test_the_main_job.py), and uses an S3
+# server without workers (tests/webapp/domain/gateways/test_storage.py).
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def on_s3():

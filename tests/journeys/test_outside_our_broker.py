@@ -76,6 +76,8 @@ def test_photos_become_signed_and_paid_images_over_http_alone(outside, person):
     assert told_to(outside, buyer) == {"generation_complete": 1}  # of the order
 
 
+# Of a worker at our broker `make test` checks both: tests/tasks/on_gpu/test_training_faults.py.
+@pytest.mark.long
 def test_one_told_to_leave_puts_its_training_back_and_uses_nothing_up(outside, person):
     artist = person("Ada")
     artist.become_artist("Ada Okafor")
@@ -96,17 +98,12 @@ def test_one_told_to_leave_puts_its_training_back_and_uses_nothing_up(outside, p
     assert (done.tries, done.crashes) == (0, 0)
 
 
+@pytest.mark.long
 def test_a_killed_one_loses_its_lease_and_another_goes_on(outside, person):
     artist = person("Theo")
     artist.become_artist("Theo Lindqvist")
-    outside.gpu.arm("mid_training")
-    style_id = artist.create_style("Lost Lines", works(10, seed=8))["id"]
-    wait_for(
-        lambda: outside.gpu.has_fired("mid_training"),
-        "the worker to die",
-        seconds=60,
-        explain=outside.tails,
-    )
+    with outside.gpu.dies_at("mid_training"):
+        style_id = artist.create_style("Lost Lines", works(10, seed=8))["id"]
     outside.expire_leases()
     assert artist.trained(style_id)["training_status"] == "trained"
     [job] = outside.rows(JOB, id=style_id)

@@ -17,6 +17,8 @@ from webapp.domain.db import Base, engine
 EXPECTED = set(Base.metadata.tables)
 # What the migrations write about themselves; it stays when all are undone.
 OWN = {"alembic_version", "schema_compatibility"}
+# A migration that was released does not change; `test_up_down_and_up_again` still applies it.
+released = pytest.mark.long
 
 
 @pytest.fixture
@@ -62,6 +64,7 @@ def test_up_down_and_up_again(fresh):
     assert tables(fresh) == EXPECTED | OWN
 
 
+@released
 def test_what_closed_accounts_left_on_sale_and_on_show_is_taken_off(fresh):
     """Before 0009 an account was closed by an administrator without its styles and images."""
     database.migrate(fresh, scripts().get_revision("0009").down_revision)
@@ -104,6 +107,7 @@ CLOSED_BEFORE = (
 )
 
 
+@released
 def test_an_exclusive_offer_becomes_commercial_and_what_was_licensed_stays(fresh):
     """Before 0015 a style could be offered with an exclusive licence."""
     database.migrate(fresh, "0014")
@@ -123,6 +127,7 @@ def test_an_exclusive_offer_becomes_commercial_and_what_was_licensed_stays(fresh
     engine.dispose()
 
 
+@released
 def test_tags_and_names_that_are_there_are_counted_and_taken(fresh):
     """Since 0016 tags count by whose they are; since 0017 names that look alike are taken once."""
     database.migrate(fresh, "0015")
@@ -150,6 +155,7 @@ def test_tags_and_names_that_are_there_are_counted_and_taken(fresh):
     engine.dispose()
 
 
+@released
 def test_notifications_that_are_there_get_their_picture(fresh):
     """Since 0029 a notification names the picture that it is about, also that of a comment."""
     database.migrate(fresh, "0014")
@@ -184,6 +190,39 @@ NOTIFIED_BEFORE = (
 )
 
 
+@released
+def test_orders_that_are_there_keep_the_licence_that_they_had(fresh):
+    """Since 0035 an order has a licence of its own: before, that of its style at delivery."""
+    database.migrate(fresh, "0014")
+    engine = create_engine(fresh)
+    with engine.begin() as connection:
+        for statement in CLOSED_BEFORE:
+            connection.execute(text(statement))
+        connection.execute(text(EXCLUSIVE_CERTIFICATE))
+    database.migrate(fresh, scripts().get_revision("0035").down_revision)
+    with engine.begin() as connection:
+        connection.execute(text(MANY_ORDERS))
+        connection.execute(text("UPDATE styles SET license_type = 'commercial' WHERE id = 2"))
+    database.migrate(fresh)
+    with engine.connect() as connection:
+        query = "SELECT style_id, license_type, count(*) FROM orders GROUP BY 1, 2 ORDER BY 1, 2"
+        licences = connection.execute(text(query)).all()
+        # Delivered: as certified. Others: what they would get today.
+        assert licences == [(1, "exclusive", 1), (1, "personal", 6000), (2, "commercial", 1)]
+        prices = (
+            "SELECT license_type, price_tokens, commercial_price_tokens FROM styles ORDER BY id"
+        )
+        assert connection.execute(text(prices)).all() == [
+            ("personal", 10, None),
+            ("commercial", 10, None),
+        ]
+    engine.dispose()
+
+
+# More than one transaction fills.
+MANY_ORDERS = """
+    INSERT INTO orders (id, user_id, style_id, count, total_price_tokens)
+    SELECT 'other-' || n, 2, 1, 1, 10 FROM generate_series(1, 6000) AS n"""
 EXCLUSIVE_CERTIFICATE = """
     INSERT INTO certificates (public_id, generation_id, artist_id, style_id, licensee_id,
                               license_type, terms_version, valid_from, image_sha256, width, height,

@@ -43,6 +43,8 @@ CASES: dict[str, tuple[Numbers, Numbers]] = {
     "QueueOld": ({WAIT % "image_generation": 121}, {WAIT % "uploads": 121}),
     "UploadsQueueOld": ({WAIT % "uploads": 901}, {WAIT % "uploads": 900}),
     "VerifyQueueOld": ({WAIT % "verify": 31}, {WAIT % "verify": 30}),
+    "OutgoingQueueOld": ({WAIT % "outgoing": 601}, {WAIT % "outgoing": 600}),
+    "MailQueueOld": ({WAIT % "mail": 1801}, {WAIT % "mail": 1800}),
     "DeepSearchesFail": ({SEARCHES: 30, NO_ANSWERS: 10}, {SEARCHES: 30, NO_ANSWERS: 7}),
     "PhotosQueueOld": ({WAIT % "editing": 1801}, {WAIT % "editing": 1800}),
     "TrainingQueueOld": ({WAIT % "model_training": 7201}, {WAIT % "model_training": 7200}),

@@ -235,7 +235,7 @@ def test_every_file_that_a_variable_names_is_mounted(overlay):
                 )
                 assert file in manifests.contents(overlay, kind)[holder], name
                 files += 1
-    assert files == 2 * 7 + 1
+    assert files == 2 * 10 + 1
 
 
 @every_overlay
@@ -269,7 +269,7 @@ def test_each_pool_gets_gpus_as_in_the_override(overlay):
 def test_the_example_holds_placeholders_and_no_other_file_a_secret():
     for each in manifests.examples():
         for key, value in (each.get("data") or each["stringData"]).items():
-            is_empty = key in {"SENTRY_DSN", "DATABASE_DIRECT_URL"} or (
+            is_empty = key in {"SENTRY_DSN", "DATABASE_DIRECT_URL", "SMTP_URL"} or (
                 key.endswith("_FALLBACKS") and value == "[]"
             )
             assert "{{" in value or is_empty, f"{each['metadata']['name']}: {key}"

@@ -15,13 +15,25 @@ from tests.operators.tools import tool
 from webapp.domain.services.operations import GAUGES
 
 ROOT = Path(__file__).parents[2]
-PLATFORM = {"names", "broker", "database", "redis", "storage", "sentry"}
+PLATFORM = {"names", "broker", "database", "sentry"}
+FILES = PLATFORM | {"storage"}
 # The policies of each process: what it may reach.
 REACHES = {
-    **dict.fromkeys(("prepare", "relay", *CPU_WORKERS), PLATFORM),
-    **{name: PLATFORM | {"providers"} for name in ("web", "worker-cpu")},
+    "relay": PLATFORM,
+    **dict.fromkeys(("prepare", *CPU_WORKERS), FILES),
+    "web": FILES | {"redis", "providers"},
+    "worker-housekeeping": FILES | {"providers"},
+    "worker-verify": FILES | {"redis"},
+    "worker-outgoing": PLATFORM | {"outgoing"},
+    "worker-mail": PLATFORM | {"mail"},
     **{name: {"names", "broker", "sentry"} for name in ("beat", "flower")},
     **{name: {"names", "broker", "storage", "worker-api"} for name in GPU_WORKERS},
+}
+# The policies that lead anywhere but into private networks, and to which ports.
+OUTSIDE = {
+    "providers": [{"port": 443}],
+    "outgoing": [{"port": 443}, {"port": 1024, "endPort": 65535}],
+    "mail": [{"port": 465}, {"port": 587}],
 }
 EXTERNAL = ("database", "broker", "redis", "storage", "sentry")
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -39,7 +51,7 @@ def test_a_process_reaches_what_it_uses_and_a_gpu_worker_no_database(overlay):
 
 
 @every_overlay
-def test_every_rule_names_its_peers_and_ports_and_one_alone_leads_outside(overlay):
+def test_every_rule_names_its_peers_and_ports_and_few_lead_outside(overlay):
     for name, policy in of_kind(overlay, "NetworkPolicy").items():
         rules = [*policy["spec"].get("egress", ()), *policy["spec"].get("ingress", ())]
         for rule in rules:
@@ -49,11 +61,11 @@ def test_every_rule_names_its_peers_and_ports_and_one_alone_leads_outside(overla
             assert peers
             assert all(peers), "an empty peer is everybody"
         outside = [rule for rule in rules if "0.0.0.0/0" in str(rule)]
-        if name != "providers":
+        if name not in OUTSIDE:
             assert not outside, name
             continue
         [rule] = outside
-        assert rule["ports"] == [{"port": 443}]
+        assert rule["ports"] == OUTSIDE[name]
         private = set(rule["to"][0]["ipBlock"]["except"])
         assert private >= {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"}
 
@@ -116,7 +128,8 @@ def words_of(name):
 
 def test_every_pool_is_scaled_by_the_jobs_of_its_queues():
     scaled = of_kind("gpu-pool", "ScaledObject")
-    assert set(scaled) == CPU_WORKERS | GPU_WORKERS
+    # What beat sends is no job, so nothing counts it.
+    assert set(scaled) == (CPU_WORKERS | GPU_WORKERS) - {"worker-housekeeping"}
     assert not of_kind("one-node", "ScaledObject")
     labels = {gauge.name: gauge.labels for gauge in GAUGES}
     for name, each in scaled.items():
@@ -143,6 +156,9 @@ COUNTS = {
     ("money", "refund", "delayed"): 50,
     ("uploads", "check_photo", "waiting"): 70,
     ("verify", "search_watermark", "running"): 3,
+    ("outgoing", "deliver_webhook", "waiting"): 23,
+    ("mail", "send_mail_digest", "waiting"): 31,
+    ("mail", "send_mail_digest", "delayed"): 12,
     ("editing", "apply_rules", "waiting"): 11,
     ("segmentation", "segment_photos", "waiting"): 13,
     ("model_training", "train_style", "running"): 4,
@@ -153,6 +169,8 @@ JOBS = {
     "worker-cpu": 8,
     "worker-uploads": 70,
     "worker-verify": 3,
+    "worker-outgoing": 23,
+    "worker-mail": 31,
     "worker-editing": 11,
     "worker-segmentation": 13,
     "worker-gpu-train": 4,

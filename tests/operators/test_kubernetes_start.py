@@ -33,6 +33,7 @@ FILLED = {
     "TOSS_CLIENT_KEY": "live_ck_key",
     "TOSS_SECRET_KEY": "live_sk_key",
     "SENTRY_DSN": "",
+    "SMTP_URL": "",
 }
 
 
@@ -47,7 +48,7 @@ def variables(overlay, container):
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_process_of_the_database_accepts_its_variables(overlay, monkeypatch):
     reading = {name: pod for name, pod in pods(overlay).items() if "DATABASE_URL" in str(pod)}
-    assert len(reading) == 7
+    assert len(reading) == 10
     for name, pod in reading.items():
         with monkeypatch.context() as patch:
             for other in set(os.environ) - {"PATH", "HOME"}:
@@ -59,7 +60,7 @@ def test_every_process_of_the_database_accepts_its_variables(overlay, monkeypatc
         assert len(found.secret_key_fallbacks) == (name == "web")
         assert (found.secret_key == FILLED["SECRET_KEY"]) == (name == "web")
         assert (found.toss_secret_key == FILLED["TOSS_SECRET_KEY"]) == (
-            name in {"web", "worker-cpu"}
+            name in {"web", "worker-housekeeping"}
         )
 
 

@@ -82,7 +82,7 @@ def test_a_second_user_of_rabbitmq_works_as_the_first_which_is_then_deleted(tmp_
     second = broker.url.replace("guest:guest", f"{SECOND}:NEW")
     try:
         with pytest.raises(AccessRefused):
-            answers(second)
+            answers(second, seconds=60)
         for command in (add, permit):
             broker.control(*command[1:])
         for url, sent in ((broker.url, "of before"), (second, "of after")):
@@ -91,9 +91,9 @@ def test_a_second_user_of_rabbitmq_works_as_the_first_which_is_then_deleted(tmp_
         assert delete[-1] == OWNER
         broker.control(*delete[1:-1], "guest")
         with pytest.raises(AccessRefused):
-            answers(broker.url)
+            answers(broker.url, seconds=60)
         with Connection(second) as connection, connection.SimpleQueue("orders") as orders:
-            assert [orders.get(timeout=10).payload for _ in range(2)] == ["of before", "of after"]
+            assert [orders.get(timeout=60).payload for _ in range(2)] == ["of before", "of after"]
     finally:
         broker.stop()
 

@@ -13,24 +13,37 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
+from tests.fixtures import PATIENCE_SECONDS, PATIENT_SESSION
 from tests.outside_transactions import OutsideTransactions
 from tests.serving import close_pools
 from tests.toss import Toss, toss_server
 from tests.webapp import documented
 from webapp.app import create_app
-from webapp.domain import sets_tokens
+from webapp.domain import db as domain_db, sets_tokens
 from webapp.domain.gateways.storage import FolderStorage, configured_storage
 from webapp.domain.models.account import SignIn, User
+from webapp.domain.models.api_key import Scope
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.services import api_keys, sets_locks
 from webapp.domain.settings import settings
 from webapp.extensions import db
-from webapp.http import csrf
+from webapp.http import csrf, google, rate_limits
 from webapp.http.access import SIGN_IN
 
 WORKER_HEADERS = {"Authorization": "Bearer the token of the tests' workers, long enough"}
 UNLIMITED = {"RATE_LIMITS_ENABLED": "0"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Let apps wait for Redis and for the sandbox of Google, and tasks for rows, as tests do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rate_limits, "TIMEOUT_SECONDS", PATIENCE_SECONDS)
+        patch.setattr(google, "TIMEOUT_SECONDS", PATIENCE_SECONDS)
+        patch.setattr(sets_locks, "TRIES", round(PATIENCE_SECONDS / sets_locks.PAUSE_SECONDS))
+        yield
 
 
 class ApiClient(FlaskClient):
@@ -39,14 +52,14 @@ class ApiClient(FlaskClient):
     """
 
     csrf_token: str | None = None
-    sets_token: str | None = None
+    token: str | None = None  # an API key, or that of an account of Sets
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         headers = dict(kwargs.pop("headers", None) or {})
         if self.csrf_token:
             headers.setdefault(csrf.HEADER, self.csrf_token)
-        if self.sets_token:
-            headers.setdefault("Authorization", f"Bearer {self.sets_token}")
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
         answer = super().open(*args, headers=headers, **{"buffered": True} | kwargs)
         # The client keeps a large body in a file and forgets to close it.
         answer.request.environ["wsgi.input"].close()
@@ -139,8 +152,13 @@ def limited_app(bind, storage, shared_apps: SharedApps, monkeypatch) -> Iterator
 def make_real_app(
     committed: sessionmaker, storage, shared_apps: SharedApps, monkeypatch
 ) -> Iterator[Callable[..., Flask]]:
-    """Apps with some settings changed whose commits are real, for requests in parallel."""
+    """Apps with some settings changed whose commits are real, for requests in parallel.
+
+    They wait longer for a lock than the site does: a pause of the machine is no 503 of theirs.
+    """
     used: list[Flask] = []
+    monkeypatch.setattr(domain_db, "WEB_WAIT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(domain_db, "SESSION", PATIENT_SESSION)
 
     def make(**changes: str) -> Flask:
         used.append(shared_apps.get(monkeypatch, "real", **changes))
@@ -194,6 +212,21 @@ def sign_in(app: Flask, session: Session) -> Callable[[User], ApiClient]:
     return lambda user: signed_in_client(app, session, user)
 
 
+def key_client_of(app: Flask, session: Session, user: User, *scopes: Scope) -> ApiClient:
+    """A client that sends a new API key of a user."""
+    made = api_keys.create(session, user=user, name="Catalogue", scopes=scopes)
+    session.commit()
+    client = app.test_client()
+    client.token = made.secret
+    return client
+
+
+@pytest.fixture
+def key_client(app: Flask, session: Session) -> Callable[..., ApiClient]:
+    """Return a client that sends an API key of a user, with these scopes."""
+    return lambda user, *scopes: key_client_of(app, session, user, *scopes)
+
+
 @pytest.fixture
 def buyer(session: Session) -> User:
     return making.user(session)
@@ -207,7 +240,7 @@ def buyer_client(buyer, sign_in) -> ApiClient:
 def sets_client_of(app: Flask, account: SetsAccount) -> ApiClient:
     """A client that shows the bearer token of an anonymous account of Sets."""
     client = app.test_client()
-    client.sets_token = sets_tokens.issue(
+    client.token = sets_tokens.issue(
         settings().secret_key, public_id=account.public_id, version=account.token_version
     ).text
     return client
@@ -317,6 +350,17 @@ def admin(session):
 @pytest.fixture
 def admin_client(admin, sign_in):
     return sign_in(admin)
+
+
+@pytest.fixture
+def earned(session, storage, artist, buyer):
+    """150 earned tokens of the artist."""
+    making.ledger.grant(session, buyer.id, 1000, key="for a picture")
+    style = making.style(session, storage, of=artist, price_tokens=150)
+    [made] = making.order(session, buyer, style)
+    making.finish(session, storage, made)
+    session.commit()
+    return made
 
 
 @pytest.fixture

@@ -80,7 +80,6 @@ def test_without_the_setting_nothing_is_taken(pooled, storage, monkeypatch):
     assert app.test_client().get("/readyz").status_code == 503
 
 
-@pytest.mark.timeout(60)
 def test_the_relay_hears_of_new_jobs_and_migrations_wait_for_locks_as_long_as_ever(
     pooled, committed
 ):

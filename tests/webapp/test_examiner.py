@@ -18,7 +18,8 @@ ABSENT = FileClaims(CredentialsState.ABSENT)
 
 @pytest.fixture(scope="module")
 def engine():
-    return EngineExaminer(KEYS, Path(signing.development()["CONTENT_CREDENTIALS_ROOTS"]))
+    roots = signing.development()["CONTENT_CREDENTIALS_ROOTS"]
+    return EngineExaminer(lambda: KEYS, Path(roots))
 
 
 def claims(engine, upload):

@@ -12,23 +12,30 @@ from sqlalchemy import select, update
 from tests import making, sets_albums
 from tests.webapp import walker
 from tests.webapp.conftest import signed_in_client
+from webapp.domain import market
+from webapp.domain.gateways import signed_urls
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.notification import Notification
+from webapp.domain.models.outgoing_webhook import Webhook, WebhookEvent
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.sets_instance import SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
 from webapp.domain.models.style import Artwork, Style, Tag
+from webapp.domain.queries.viewing import URL_STABLE
 from webapp.domain.services import (
+    artist_pages,
     collections,
     comments,
     generations,
     likes,
     moderation,
+    outgoing_webhooks,
+    payouts,
     purchases,
     sets_rules,
 )
@@ -56,10 +63,16 @@ SECRETS = {
     "words of own": "peltwhistle",
     "variant": "sablethorn",
     "saved rule": "duskwarren",
+    "pinned": "wickerfen",
     "collection": "fernhollow",
     "what a collection is about": "emberquince",
+    "why a payout was declined": "quartzbramble",
+    "hidden collection": "saltmeadow",
+    "address of a webhook": "tansyford",
 }
-TAGS = ("prompt", "taken back", "hidden", "try-out", "work")
+# What the artist wrote, or an administrator to the artist.
+OF_ARTISTS = {"comment", "try-out", "filename", "work", "why a payout was declined"}
+TAGS = ("prompt", "taken back", "hidden", "try-out", "work", "pinned")
 PUBLIC_WORD = "harborlight"
 NOBODYS_WORD = "zymurgoth"  # stands nowhere
 # What a number in a path names.
@@ -71,6 +84,7 @@ ROWS = {
     "tag": Tag,
     "comment": Comment,
     "notification": Notification,
+    "webhook": Webhook,
 }
 # Parameters that ask for a word.
 ASKING = ("q", "search", "tags", "tags_any")
@@ -103,11 +117,27 @@ class World:
         self.shown = self.finished(PUBLIC_WORD, is_public=True)
         self.fill_with_private_pictures()
         self.fill_with_collections()
+        self.fill_an_artist_page()
         self.fill_with_private_works()
         self.fill_with_a_private_album()
+        self.fill_with_a_declined_payout()
+        self.fill_with_a_webhook()
         self.files.add(making.signature_png())
         purchases.order_tokens(session, user_id=self.owner.id, package_id="basic_100")
         session.commit()
+
+    def fill_with_a_declined_payout(self):
+        payouts.decline(
+            self.session,
+            admin_id=self.admin.id,
+            payout_id=making.payout(self.session, self.artist.id),
+            reason=SECRETS["why a payout was declined"],
+        )
+
+    def fill_with_a_webhook(self):
+        url = f"https://shop.example/{SECRETS['address of a webhook']}"
+        events = [WebhookEvent.GENERATION_COMPLETED]
+        outgoing_webhooks.create(self.session, user=self.owner, url=url, events=events)
 
     def fill_with_private_pictures(self):
         unwanted = {"negative_tags": [SECRETS["negative"]], "description": SECRETS["description"]}
@@ -138,7 +168,7 @@ class World:
         )
 
     def fill_with_collections(self):
-        """A private one, and a public one with pictures that are not for everybody."""
+        """A private one, a hidden one, and one for everybody with pictures that are not."""
         for is_public in (False, True):
             words = (SECRETS["collection"], SECRETS["what a collection is about"])
             name, about = (PUBLIC_WORD, "") if is_public else words
@@ -149,6 +179,32 @@ class World:
                 collections.add(
                     self.session, user=self.owner, collection_id=made, generation_id=image.id
                 )
+
+        hidden = collections.create(
+            self.session, user=self.owner, name=SECRETS["hidden collection"], is_public=True
+        )
+        collections.add(
+            self.session, user=self.owner, collection_id=hidden, generation_id=self.shown.id
+        )
+        moderation.change_collection(
+            self.session, admin=self.admin, collection_id=hidden, is_flagged=True, reason="reported"
+        )
+
+    def fill_an_artist_page(self):
+        """Two pictures are pinned, of which one is made private afterwards."""
+        links = [{"url": "https://example.org/", "label": PUBLIC_WORD}]
+        artist_pages.edit(
+            self.session, self.storage, user=self.artist, about=PUBLIC_WORD, links=links
+        )
+        pinned_and_taken_back = self.finished(SECRETS["pinned"], is_public=True)
+        for image in (self.shown, pinned_and_taken_back):
+            artist_pages.pin(self.session, user=self.artist, generation_id=image.id)
+        generations.edit(
+            self.session,
+            user_id=self.owner.id,
+            generation_id=pinned_and_taken_back.id,
+            is_public=False,
+        )
 
     def say(self, user, content, *, parent_id=None):
         return comments.post(
@@ -249,8 +305,10 @@ class World:
         return numbered | {
             "public_id": [*licences, "lic_nothing"],
             "search_id": ["V_nothing"],
+            "link_signature": ["nothing"],
             "license_type": ["personal", "nothing"],
             "version": ["2026-11", "nothing"],
+            "month": [f"{market.today():%Y-%m}", "nothing"],
             "order_id": [*orders, "o_nothing"],
             "key": keys,
             "number": [1, 9],
@@ -263,6 +321,8 @@ class World:
 
 @pytest.fixture
 def world(session, storage, monkeypatch):
+    now = signed_urls.period_start(URL_STABLE)  # or an hour may end between two answers
+    monkeypatch.setattr(signed_urls, "period_start", lambda _length: now)
     monkeypatch.setattr(event_streams, "LONGEST_SECONDS", 0.01)
     monkeypatch.setattr(event_streams, "POLL_SECONDS", 0.0)
     return World(session, storage)
@@ -313,10 +373,27 @@ def test_a_walk_over_the_whole_site_finds_nothing_private_and_no_error_without_w
     assert found == {kind: [] for kind in found}
     # It has been where the public picture is, seen its words, and opened its preview.
     shown = [each for each in seen if PUBLIC_WORD in each.text]
-    assert {f"/g/{world.shown.id}", "/", "/api/v1/generations/feed"} <= {
+    artist_page = f"/api/v1/users/{world.artist.id}/artist-page"
+    assert {f"/g/{world.shown.id}", "/", "/api/v1/generations/feed", artist_page} <= {
         each.path for each in shown
     }
     assert PREVIEW_SIDE in {each.longest_side for each in seen}
+
+
+def test_an_artist_finds_nothing_of_private_pictures_that_were_sold_in_the_own_style(
+    app, world, people
+):
+    seen = walker.walk(app, people(world.artist), world.values)
+    private = [world.private, world.taken_back]
+    small = {picture(side, each.id % 360) for each in private for side in (PREVIEW_SIDE, 256)}
+    of_buyers = [word for name, word in SECRETS.items() if name not in OF_ARTISTS]
+    found = {
+        "words": [(each.name, word) for each in seen for word in of_buyers if word in each.text],
+        "pictures": [each.name for each in seen if each.body in small],
+        "failures": [each.name for each in seen if each.status >= walker.SERVER_ERROR],
+    }
+    assert found == {kind: [] for kind in found}
+    assert picture(256, world.shown.id % 360) in {each.body for each in seen}
 
 
 def is_page(seen):
@@ -332,6 +409,11 @@ def test_the_owner_of_a_private_picture_finds_its_words_and_its_file(world, peop
         f"/api/v1/generations/{world.private.id}/image", follow_redirects=True, buffered=True
     )
     assert file.data in world.files
+
+
+def test_an_artist_finds_why_a_payout_was_declined(world, people):
+    wallet = walker.opened(people(world.artist), "/wallet", "browser")
+    assert SECRETS["why a payout was declined"] in wallet.text
 
 
 def test_the_owner_of_an_album_finds_its_words(world, people):

@@ -97,9 +97,11 @@ def test_no_other_view_has_a_limit_of_its_own_but_these(views):
     assert others == {
         "api_v1.google.login": buckets.LOGIN,
         "api_v1.google.authorized": buckets.SIGN_INS,
+        "api_v1.outgoing_webhooks.test": buckets.WEBHOOK_TESTS,
         "api_v1.sets_accounts.open_anonymous": buckets.SETS_ACCOUNTS,
         "api_v1.sets_jobs.segment": buckets.SETS_SEARCHES,
         "api_v1.verifications.verify": buckets.VERIFICATIONS,
+        "pages.outgoing_webhooks.test": buckets.WEBHOOK_TESTS,
         "pages.verifications.verify": buckets.VERIFICATIONS,
         "pages.works.download": buckets.ARCHIVES,
     }

@@ -8,12 +8,15 @@ from webapp.domain.errors import (
     DuplicateUsername,
     FieldProblem,
     GenerationStillProcessing,
+    PayoutOpen,
+    TrainingInProgress,
+    ValidationFailed,
+)
+from webapp.domain.image_errors import (
     ImageCorrupt,
     ImageSizeExceeded,
     ImageTooLargePixels,
     InvalidImageFormat,
-    TrainingInProgress,
-    ValidationFailed,
 )
 from webapp.domain.queries import accounts as account_queries
 from webapp.domain.services import accounts, leaving, ledger
@@ -92,7 +95,7 @@ def change_me(fields: Profile) -> Response:
 
 @blueprint.delete("/users/me")
 @signed_in
-@operation(gives=Left, errors=(TrainingInProgress, GenerationStillProcessing))
+@operation(gives=Left, errors=(TrainingInProgress, GenerationStillProcessing, PayoutOpen))
 def leave(body: Farewell) -> Response:
     """Close the own account."""
     result = leaving.leave(db.session(), user=user(), confirm=body.confirm)

@@ -6,6 +6,8 @@ from flask import Blueprint, Response
 
 from webapp.domain.errors import (
     AlreadyRefunded,
+    ArtworkNotFound,
+    CollectionNotFound,
     CommentNotFound,
     DuplicateStyleName,
     GenerationNotFound,
@@ -24,6 +26,7 @@ from webapp.domain.queries import (
     generations as generation_queries,
     moderation as moderation_queries,
     reports as report_queries,
+    shown_artworks,
     style_detail,
     styles as style_queries,
 )
@@ -39,12 +42,16 @@ from webapp.http import bodies, envelope, localize
 from webapp.http.access import admin, own_transactions, user
 from webapp.http.operations import operation
 from webapp.schemas.admin import (
+    ArtworkFlag,
     AuditEntryView,
     AuditQuery,
+    CollectionFlag,
     CommentChange,
     FlagChange,
     GenerationChange,
     KnownUser,
+    ModeratedArtwork,
+    ModeratedCollection,
     ModeratedComment,
     ModeratedGeneration,
     ModeratedStyle,
@@ -202,6 +209,63 @@ def change_comment(comment_id: int, body: CommentChange) -> Response:
         reason=body.reason,
     )
     return envelope.success(moderation_queries.comment(db.session(), comment_id=comment_id))
+
+
+@blueprint.get("/collections")
+@admin
+@operation(gives=Listed[ModeratedCollection], links={"collection_id": "/results/0/id"})
+def list_collections(query: ModerationQuery) -> Response:
+    """List public and hidden collections."""
+    return _listed(
+        moderation_queries.collections(
+            db.session(), filters=_filters(query), page=bodies.page(query)
+        )
+    )
+
+
+@blueprint.patch("/collections/<id:collection_id>")
+@admin
+@operation(gives=ModeratedCollection, errors=(CollectionNotFound,), links={"collection_id": "/id"})
+def change_collection(collection_id: int, body: CollectionFlag) -> Response:
+    """Hide a collection, or show it again."""
+    moderation.change_collection(
+        db.session(),
+        admin=user(),
+        collection_id=collection_id,
+        is_flagged=body.is_flagged,
+        reason=body.reason,
+    )
+    return envelope.success(
+        moderation_queries.collection(db.session(), collection_id=collection_id)
+    )
+
+
+@blueprint.get("/artworks")
+@admin
+@operation(gives=Listed[ModeratedArtwork], links={"artwork_id": "/results/0/id"})
+def list_artworks(query: ModerationQuery) -> Response:
+    """List the artworks that their artists show; `q` and `is_active` have no effect."""
+    page = shown_artworks.for_admin(
+        db.session(), storage(), filters=_filters(query), page=bodies.page(query)
+    )
+    return _listed(page)
+
+
+@blueprint.patch("/artworks/<id:artwork_id>")
+@admin
+@operation(gives=ModeratedArtwork, errors=(ArtworkNotFound,), links={"artwork_id": "/id"})
+def change_artwork(artwork_id: int, body: ArtworkFlag) -> Response:
+    """Hide an artwork that its artist shows, or show it again."""
+    moderation.change_artwork(
+        db.session(),
+        admin=user(),
+        artwork_id=artwork_id,
+        is_flagged=body.is_flagged,
+        reason=body.reason,
+    )
+    return envelope.success(
+        shown_artworks.moderated(db.session(), storage(), artwork_id=artwork_id)
+    )
 
 
 @blueprint.get("/users")

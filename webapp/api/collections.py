@@ -9,11 +9,12 @@ from webapp.domain.errors import (
     Forbidden,
     GenerationNotFound,
 )
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import collections as collection_queries
 from webapp.domain.services import collections
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope
-from webapp.http.access import public, signed_in, user, viewer
+from webapp.http.access import allows_keys, public, signed_in, user, viewer
 from webapp.http.operations import Idempotency, operation
 from webapp.schemas.collections import (
     CollectionChanges,
@@ -31,6 +32,7 @@ REFUSALS = (CollectionNotFound, Forbidden)
 
 
 @blueprint.post("/collections")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(
     gives=CollectionView,
@@ -46,6 +48,7 @@ def create(body: NewCollection) -> collection_queries.CollectionView:
 
 
 @blueprint.get("/collections")
+@allows_keys(Scope.READ)
 @signed_in
 @operation(gives=Listed[CollectionView], links={"collection_id": "/results/0/id"})
 def list_own(query: PageQuery) -> Response:
@@ -56,7 +59,19 @@ def list_own(query: PageQuery) -> Response:
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
+@blueprint.get("/users/<id:user_id>/collections")
+@public
+@operation(gives=Listed[CollectionView], links={"collection_id": "/results/0/id"})
+def list_public(user_id: int, query: PageQuery) -> Response:
+    """List a person's public collections that have a public picture, newest first."""
+    page = collection_queries.public_of(
+        db.session(), storage(), user_id=user_id, page=bodies.page(query)
+    )
+    return envelope.success(envelope.listed(page.results, page.next_cursor))
+
+
 @blueprint.get("/collections/<id:collection_id>")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=CollectionView, errors=(CollectionNotFound,))
 def read(collection_id: int) -> Response:
@@ -65,6 +80,7 @@ def read(collection_id: int) -> Response:
 
 
 @blueprint.patch("/collections/<id:collection_id>")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(gives=CollectionView, errors=REFUSALS)
 def edit(collection_id: int, body: CollectionChanges) -> Response:
@@ -75,6 +91,7 @@ def edit(collection_id: int, body: CollectionChanges) -> Response:
 
 
 @blueprint.delete("/collections/<id:collection_id>")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(status=204, errors=REFUSALS)
 def delete(collection_id: int) -> Response:
@@ -84,6 +101,7 @@ def delete(collection_id: int) -> Response:
 
 
 @blueprint.get("/collections/<id:collection_id>/pictures")
+@allows_keys(Scope.READ)
 @public
 @operation(
     gives=Listed[FeedCard],
@@ -104,6 +122,7 @@ def list_pictures(collection_id: int, query: CollectionPictureQuery) -> Response
 
 
 @blueprint.put("/collections/<id:collection_id>/pictures/<id:generation_id>")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(gives=CollectionView, errors=(*REFUSALS, GenerationNotFound, CollectionFull))
 def add(collection_id: int, generation_id: int) -> Response:
@@ -115,6 +134,7 @@ def add(collection_id: int, generation_id: int) -> Response:
 
 
 @blueprint.delete("/collections/<id:collection_id>/pictures/<id:generation_id>")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(status=204, errors=(*REFUSALS, GenerationNotFound))
 def remove(collection_id: int, generation_id: int) -> Response:

@@ -8,11 +8,12 @@ from webapp.domain.errors import (
     GenerationNotFound,
     ReplyDepthExceeded,
 )
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import comments as comment_queries
 from webapp.domain.services import comments
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope
-from webapp.http.access import public, signed_in, user, viewer
+from webapp.http.access import allows_keys, public, signed_in, user, viewer
 from webapp.http.operations import operation
 from webapp.schemas.comments import (
     CommentChanges,
@@ -27,6 +28,7 @@ blueprint = Blueprint("comments", __name__)
 
 @blueprint.get("/generations/<id:generation_id>/comments")
 @blueprint.get("/images/<id:generation_id>/comments")
+@allows_keys(Scope.READ)
 @public
 @operation(
     gives=Listed[CommentView],

@@ -1,13 +1,14 @@
-"""/users/:id/follow (also /artists/:id/follow, which takes turns), and whom one follows."""
+"""/users/:id/follow (also /artists/:id/follow, which toggles), and whom one follows."""
 
 from flask import Blueprint, Response
 
 from webapp.domain.errors import DuplicateFollow, NotFound, SelfFollowNotAllowed
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import users as user_queries
 from webapp.domain.services import follows
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope
-from webapp.http.access import signed_in, user
+from webapp.http.access import allows_keys, signed_in, user
 from webapp.http.operations import operation
 from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.follows import Followed, FollowToggled, PersonFollowed
@@ -17,6 +18,7 @@ blueprint = Blueprint("follows", __name__)
 
 @blueprint.get("/users/me/following")
 @blueprint.get("/users/following")
+@allows_keys(Scope.READ)
 @signed_in
 @operation(gives=Listed[PersonFollowed], links={"user_id": "/results/0/id"})
 def list_following(query: PageQuery) -> Response:

@@ -12,6 +12,7 @@ from webapp.domain.errors import (
     InsufficientTokens,
     InvalidTagLanguage,
     InvalidTransition,
+    LicenseNotSold,
     LicenseNotValid,
     NotFound,
     PriceChanged,
@@ -23,6 +24,7 @@ from webapp.domain.errors import (
     Unauthorized,
     UnknownTags,
 )
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import (
     feed as feed_queries,
     generation_files,
@@ -35,7 +37,7 @@ from webapp.domain.services import generations, previews, visibility
 from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, storage
 from webapp.http import bodies, buckets, envelope, event_streams, headers, rate_limits
-from webapp.http.access import or_worker, public, signed_in, user, viewer
+from webapp.http.access import allows_keys, or_worker, public, signed_in, user, viewer
 from webapp.http.operations import EVENTS, Idempotency, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.generations import (
@@ -63,6 +65,7 @@ FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
 @blueprint.post("/generations")
 @blueprint.post("/images/generate")
 @rate_limits.limited(buckets.ORDERS)
+@allows_keys(Scope.ORDER)
 @signed_in
 @operation(
     gives=OrderedGeneration,
@@ -73,6 +76,7 @@ FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
         StyleNotReady,
         StyleOutdated,
         LicenseNotValid,
+        LicenseNotSold,
         PriceChanged,
         InvalidTagLanguage,
         TagNotAllowed,
@@ -92,8 +96,11 @@ def create(body: GenerationRequest) -> generation_views.OrderedGeneration:
 
 
 @blueprint.post("/generations/preview")
+@allows_keys(Scope.READ)
 @public
-@operation(gives=OrderPreview, errors=(StyleNotFound, InvalidTagLanguage, TagNotAllowed))
+@operation(
+    gives=OrderPreview, errors=(StyleNotFound, LicenseNotSold, InvalidTagLanguage, TagNotAllowed)
+)
 def preview(body: PreviewRequest) -> Response:
     """Return the price of an order, its unknown tags, and pictures of it owned already."""
     return envelope.success(previews.preview(db.session(), viewer=viewer(), **body.model_dump()))
@@ -101,6 +108,7 @@ def preview(body: PreviewRequest) -> Response:
 
 @blueprint.get("/generations/feed")
 @blueprint.get("/community/feed")
+@allows_keys(Scope.READ)
 @public
 @operation(
     gives=Listed[FeedCard],
@@ -115,7 +123,9 @@ def feed(query: FeedQuery) -> Response:
         sort="recent" if query.sort == "created_at" else query.sort,
         tags=tuple(query.tags),
         tags_any=tuple(query.tags_any),
-        **query.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
+        **query.model_dump(
+            include={"style_id", "artist_id", "user_id", "aspect_ratio", "following"}
+        ),
     )
     page = feed_queries.pictures(
         db.session(), storage(), viewer=viewer(), filters=filters, page=bodies.page(query)
@@ -124,6 +134,7 @@ def feed(query: FeedQuery) -> Response:
 
 
 @blueprint.get("/generations/me")
+@allows_keys(Scope.READ)
 @signed_in
 @operation(gives=Listed[OwnGenerationView], links=FIRST)
 def list_own(query: GenerationListQuery) -> Response:
@@ -142,6 +153,7 @@ def list_own(query: GenerationListQuery) -> Response:
 @blueprint.get("/generations/<id:generation_id>")
 @blueprint.get("/images/<id:generation_id>")
 @blueprint.get("/images/<id:generation_id>/status")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=GenerationView | OwnGenerationView, errors=(GenerationNotFound,))
 def read(generation_id: int) -> Response:
@@ -150,6 +162,7 @@ def read(generation_id: int) -> Response:
 
 
 @blueprint.get("/generations/<id:generation_id>/image")
+@allows_keys(Scope.READ)
 @public
 @operation(status=302, errors=(GenerationNotFound, GenerationStillProcessing, NotFound))
 def read_image(generation_id: int, query: ImageQuery) -> Response:
@@ -168,6 +181,7 @@ def read_image(generation_id: int, query: ImageQuery) -> Response:
 @blueprint.patch("/generations/<id:generation_id>")
 @blueprint.patch("/images/<id:generation_id>")
 @or_worker(webhook_aliases.render_progress)
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(
     gives=OwnGenerationView,
@@ -188,6 +202,7 @@ def edit(generation_id: int, body: GenerationChanges) -> Response:
 
 
 @blueprint.post("/generations/visibility")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(
     gives=VisibilityChanged,
@@ -206,6 +221,7 @@ def change_visibility(body: VisibilityChange) -> Response:
 
 
 @blueprint.post("/generations/<id:generation_id>/cancel")
+@allows_keys(Scope.ORDER)
 @signed_in
 @operation(
     gives=OwnGenerationView,

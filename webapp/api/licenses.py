@@ -3,10 +3,11 @@
 from flask import Blueprint, Response
 
 from webapp.domain.errors import NotFound
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import licenses as license_queries, revocations
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope
-from webapp.http.access import public
+from webapp.http.access import allows_keys, public
 from webapp.http.operations import operation
 from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.licenses import CertificateView, RevocationView
@@ -16,6 +17,7 @@ CACHE_SECONDS = 60  # for so long a copy may not show a revocation
 
 
 @blueprint.get("/licenses/revoked")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=Listed[RevocationView])
 def list_revoked(query: PageQuery) -> Response:
@@ -25,10 +27,10 @@ def list_revoked(query: PageQuery) -> Response:
 
 
 @blueprint.get("/licenses/<public_id>")
+@allows_keys(Scope.READ)
 @public
 @operation(
     gives=CertificateView,
-    status=(200, 304),
     errors=(NotFound,),
     links={"style_id": "/style/id"},
 )

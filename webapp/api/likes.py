@@ -1,13 +1,14 @@
-"""/generations/:id/like (also /images/:id/like, which takes turns), and what one likes."""
+"""/generations/:id/like (also /images/:id/like, which toggles), and what one likes."""
 
 from flask import Blueprint, Response
 
 from webapp.domain.errors import DuplicateLike, GenerationNotFound
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import liked
 from webapp.domain.services import likes
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope
-from webapp.http.access import signed_in, user
+from webapp.http.access import allows_keys, signed_in, user
 from webapp.http.operations import operation
 from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.generations import FeedCard
@@ -19,6 +20,7 @@ FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
 
 @blueprint.get("/generations/liked")
 @blueprint.get("/images/liked")
+@allows_keys(Scope.READ)
 @signed_in
 @operation(gives=Listed[FeedCard], links=FIRST)
 def list_liked(query: PageQuery) -> Response:

@@ -1,12 +1,15 @@
-"""/notifications/settings: which kinds of notifications a user gets."""
+"""/notifications/settings: which kinds of notifications a user gets, and how often by mail."""
 
 from flask import Blueprint, Response
 
 from webapp.domain.errors import ValidationFailed
-from webapp.domain.queries import notification_settings as setting_queries
-from webapp.domain.services import notification_settings
-from webapp.extensions import db
-from webapp.http import envelope
+from webapp.domain.queries import (
+    mail_digests as digest_queries,
+    notification_settings as setting_queries,
+)
+from webapp.domain.services import mail_digest_settings, notification_settings
+from webapp.extensions import app_settings, db
+from webapp.http import envelope, localize
 from webapp.http.access import signed_in, user
 from webapp.http.operations import operation
 from webapp.schemas.notification_settings import NotificationSettingChanges, NotificationSettings
@@ -18,8 +21,8 @@ blueprint = Blueprint("notification_settings", __name__)
 @signed_in
 @operation(gives=NotificationSettings)
 def read() -> Response:
-    """List the kinds of notifications, and which of them one gets."""
-    return envelope.success({"kinds": setting_queries.own(db.session(), user().id)})
+    """List the kinds of notifications, which of them one gets, and how often they are mailed."""
+    return _answer()
 
 
 @blueprint.patch("/notifications/settings")
@@ -28,4 +31,22 @@ def read() -> Response:
 def change(body: NotificationSettingChanges) -> Response:
     """Switch kinds of notifications off or on; a kind that is off makes none from now on."""
     notification_settings.change(db.session(), user=user(), in_bell=body.in_bell())
-    return envelope.success({"kinds": setting_queries.own(db.session(), user().id)})
+    if body.mail_digest is not None:
+        mail_digest_settings.choose(
+            db.session(),
+            user=user(),
+            frequency=body.mail_digest,
+            language=localize.language(),
+            is_offered=app_settings().sends_mail,
+        )
+    return _answer()
+
+
+def _answer() -> Response:
+    frequency = digest_queries.frequency(db.session(), user().id)
+    return envelope.success(
+        {
+            "kinds": setting_queries.own(db.session(), user().id),
+            "mail_digest": frequency if app_settings().sends_mail else None,
+        }
+    )

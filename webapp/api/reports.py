@@ -19,7 +19,7 @@ blueprint = Blueprint("reports", __name__)
     gives=Reported, status=201, errors=(DuplicateReport, NotFound), links={"report_id": "/id"}
 )
 def report(body: ReportRequest) -> Response:
-    """Report a style, image, comment, person or tag."""
+    """Report a style, image, comment, person, tag or collection."""
     report = reports.report(db.session(), user=user(), **body.model_dump())
     return envelope.created(
         {"id": report.id, "status": report.status, "created_at": report.created_at},

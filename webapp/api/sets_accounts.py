@@ -9,9 +9,8 @@ from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.services import sets_accounts, sets_adoption
 from webapp.domain.sets_errors import AlreadyAdopted, TokenExpired, TokenInvalid
 from webapp.extensions import app_settings, db
-from webapp.http import buckets, envelope, rate_limits
+from webapp.http import buckets, envelope, rate_limits, secret_keys
 from webapp.http.access import (
-    bearer,
     current_sets_account,
     public,
     sets_account,
@@ -61,7 +60,7 @@ def adopt() -> Response:
 
     The session proves the person, the Authorization header the account.
     """
-    token = bearer()
+    token = secret_keys.bearer()
     if token is None:
         raise TokenInvalid
     return _me(sets_adoption.adopt(db.session(), user(), sets_claims(token)))

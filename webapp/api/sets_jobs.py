@@ -9,22 +9,25 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import (
     AlreadyCanceled,
     FieldProblem,
-    ImageCorrupt,
-    ImageResolutionTooLow,
-    ImageSizeExceeded,
-    ImageTooLargePixels,
     InsufficientTokens,
-    InvalidImageFormat,
     InvalidTransition,
+    LicenseNotSold,
     LicenseNotValid,
     NotFound,
     PriceChanged,
     StyleNotFound,
     StyleNotReady,
     StyleOutdated,
-    TooManyImages,
     UploadIncomplete,
     ValidationFailed,
+)
+from webapp.domain.image_errors import (
+    ImageCorrupt,
+    ImageResolutionTooLow,
+    ImageSizeExceeded,
+    ImageTooLargePixels,
+    InvalidImageFormat,
+    TooManyImages,
 )
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.queries import sets_jobs as queries
@@ -73,7 +76,14 @@ blueprint = Blueprint("sets_jobs", __name__)
 CREATION = Idempotency("POST /sets/jobs", "/api/v1/sets/jobs/{job_id}")
 LINKS = {"job_id": "/job_id"}
 WRONG_STATE = (InvalidTransition, AlreadyCanceled, JobNotFound)
-NOT_ON_SALE = (StyleNotFound, StyleNotReady, StyleOutdated, LicenseNotValid, PriceChanged)
+NOT_ON_SALE = (
+    StyleNotFound,
+    StyleNotReady,
+    StyleOutdated,
+    LicenseNotValid,
+    LicenseNotSold,
+    PriceChanged,
+)
 BAD_IMAGES = (
     InsufficientTokens,
     InvalidImageFormat,
@@ -240,7 +250,14 @@ def preview(job_id: str, body: PreviewBody) -> Response:
 @sets_account
 @operation(
     gives=JobAnswer,
-    errors=(RuleNotFound, PlanRequired, CreditsExhausted, InsufficientTokens, *WRONG_STATE),
+    errors=(
+        RuleNotFound,
+        PlanRequired,
+        CreditsExhausted,
+        InsufficientTokens,
+        PriceChanged,
+        *WRONG_STATE,
+    ),
 )
 def execute(job_id: str, body: ExecuteBody) -> Response:
     """Apply a rule, or up to three at once, to all photos."""

@@ -7,17 +7,9 @@ from sqlalchemy.orm import Session
 
 from webapp.api import webhook_aliases
 from webapp.domain.errors import (
-    DuplicateImage,
     DuplicateStyleName,
     Forbidden,
     GenerationStillProcessing,
-    ImageCorrupt,
-    ImageResolutionTooLow,
-    ImageSizeExceeded,
-    ImageTooLargePixels,
-    ImageTooLong,
-    InsufficientImages,
-    InvalidImageFormat,
     InvalidTagLanguage,
     InvalidTransition,
     StyleInUse,
@@ -26,22 +18,33 @@ from webapp.domain.errors import (
     StyleNotReady,
     StyleOutdated,
     TagNotAllowed,
-    TooManyImages,
     TrainingInProgress,
-    TryOutsUsedUp,
     Unauthorized,
     UploadIncomplete,
 )
+from webapp.domain.image_errors import (
+    DuplicateImage,
+    ImageCorrupt,
+    ImageResolutionTooLow,
+    ImageSizeExceeded,
+    ImageTooLargePixels,
+    ImageTooLong,
+    InsufficientImages,
+    InvalidImageFormat,
+    TooManyImages,
+)
+from webapp.domain.models.api_key import Scope
 from webapp.domain.models.style import Style
 from webapp.domain.queries import style_detail, styles as style_queries
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.styles import StyleFilter
-from webapp.domain.services import offers, styles, try_outs
+from webapp.domain.services import offers, styles
 from webapp.domain.services.artworks import DeclaredFile, StoredImage, Upload
 from webapp.domain.services.styles import NewStyle
 from webapp.extensions import app_settings, db, storage, unit_of_work
-from webapp.http import bodies, buckets, envelope, event_streams, localize, rate_limits
+from webapp.http import bodies, envelope, event_streams, localize
 from webapp.http.access import (
+    allows_keys,
     artist,
     current_artist,
     or_worker,
@@ -69,11 +72,9 @@ from webapp.schemas.styles import (
     StyleListQuery,
     StyleView,
 )
-from webapp.schemas.try_outs import TryOutRequest, TryOuts
 
 blueprint = Blueprint("styles", __name__)
 CREATION = Idempotency("POST /styles", "/api/v1/styles/{id}")
-TRY_OUTS = Idempotency("POST /styles/:id/try-outs", "/api/v1/styles/{style_id}")
 LINKS = {"style_id": "/id"}
 FIRST = {"style_id": "/results/0/id"}
 # What the request itself checks of images: their number, size, type, header and tags.
@@ -94,6 +95,7 @@ BAD_IMAGES = (
 
 @blueprint.get("/styles")
 @blueprint.get("/models")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=Listed[StyleCard], errors=(Unauthorized,), links=FIRST)
 def list_styles(query: StyleListQuery) -> Response:
@@ -106,6 +108,7 @@ def list_styles(query: StyleListQuery) -> Response:
         tags_any=tuple(query.tags_any),
         artist_id=query.artist_id,
         license_type=query.license_type,
+        max_price=query.max_price,
         following=query.following,
         training_status=query.training_status,
     )
@@ -116,6 +119,7 @@ def list_styles(query: StyleListQuery) -> Response:
 
 
 @blueprint.get("/styles/me")
+@allows_keys(Scope.READ)
 @artist
 @operation(gives=Listed[OwnStyleCard], links=FIRST)
 def list_own(query: PageQuery) -> Response:
@@ -127,6 +131,7 @@ def list_own(query: PageQuery) -> Response:
 @blueprint.get("/styles/<id:style_id>")
 @blueprint.get("/models/<id:style_id>")
 @blueprint.get("/models/<id:style_id>/status")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=StyleView | OwnStyleView, errors=(StyleNotFound,))
 def read(style_id: int) -> Response:
@@ -175,6 +180,7 @@ def _added_images(style_id: int, form: RetrainForm) -> list[StoredImage]:
 @blueprint.post("/models")
 @blueprint.post("/models/train")
 @bodies.accepts(bodies.MAX_STYLE_BODY)
+@allows_keys(Scope.MANAGE)
 @artist
 @operation(
     gives=OwnStyleView | AwaitedStyleView,
@@ -223,6 +229,7 @@ def _create_from_json(body: DeclaredStyle) -> style_detail.AwaitedStyleView:
 @blueprint.patch("/styles/<id:style_id>")
 @blueprint.patch("/models/<id:style_id>")
 @or_worker(webhook_aliases.training_progress)
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(gives=OwnStyleView, errors=(Forbidden, StyleNotReady, StyleLimitReached, StyleNotFound))
 def edit(style_id: int, body: StyleChanges) -> Response:
@@ -233,6 +240,7 @@ def edit(style_id: int, body: StyleChanges) -> Response:
 
 @blueprint.delete("/styles/<id:style_id>")
 @blueprint.delete("/models/<id:style_id>")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(status=204, errors=(Forbidden, StyleInUse, TrainingInProgress, StyleNotFound))
 def remove(style_id: int) -> Response:
@@ -243,6 +251,7 @@ def remove(style_id: int) -> Response:
 
 @blueprint.post("/styles/<id:style_id>/confirm-upload")
 @own_transactions
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(
     gives=OwnStyleView, errors=(UploadIncomplete, Forbidden, InvalidTransition, StyleNotFound)
@@ -261,6 +270,7 @@ def confirm_upload(style_id: int) -> Response:
 
 
 @blueprint.post("/styles/<id:style_id>/cancel")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(gives=OwnStyleView, errors=(Forbidden, InvalidTransition, StyleNotFound))
 def cancel(style_id: int) -> Response:
@@ -271,6 +281,7 @@ def cancel(style_id: int) -> Response:
 
 @blueprint.post("/styles/<id:style_id>/retrain")
 @bodies.accepts(bodies.MAX_STYLE_BODY)
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(
     gives=OwnStyleView | AwaitedStyleView,
@@ -307,6 +318,7 @@ def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -
 
 
 @blueprint.post("/styles/<id:style_id>/publish")
+@allows_keys(Scope.MANAGE)
 @signed_in
 @operation(
     gives=OwnStyleView,
@@ -320,45 +332,12 @@ def publish(style_id: int, body: Publication) -> Response:
     return envelope.success(_view(db.session(), style_id))
 
 
-@blueprint.post("/styles/<id:style_id>/try-outs")
-@rate_limits.limited(buckets.ORDERS)
-@signed_in
-@operation(
-    gives=TryOuts,
-    status=201,
-    errors=(
-        Forbidden,
-        StyleNotFound,
-        StyleNotReady,
-        StyleOutdated,
-        TryOutsUsedUp,
-        InvalidTagLanguage,
-        TagNotAllowed,
-    ),
-    idempotent=TRY_OUTS,
-)
-def try_out(style_id: int, body: TryOutRequest) -> style_detail.StyleTryOuts:
-    """Draw a few free private pictures with a checkpoint of an own trained style."""
-    with rate_limits.images(user().id, body.count):
-        try_outs.request(
-            db.session(),
-            user=user(),
-            style_id=style_id,
-            step=body.checkpoint,
-            request_id=g.request_id,
-            **body.model_dump(exclude={"checkpoint"}),
-        )
-    view = style_detail.own(db.session(), storage(), style_id=style_id, viewer=viewer())
-    return style_detail.StyleTryOuts(style_id, view.try_outs, view.try_outs_left)
-
-
 def _new(fields: StyleFields) -> NewStyle:
     return NewStyle(
         name=fields.name,
         english_name=fields.english_name,
         description=fields.description,
-        price_tokens=fields.price_tokens,
-        license_type=fields.license_type,
+        prices=fields.sold(),
         valid_from=fields.valid_from,
         valid_to=fields.valid_to,
         tags=tuple(fields.tags),

@@ -4,10 +4,11 @@ from flask import Blueprint, Response
 
 from webapp.domain import korean_words
 from webapp.domain.errors import StyleNotFound, TagNotFound
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import tags as tag_queries
 from webapp.extensions import db
 from webapp.http import bodies, envelope
-from webapp.http.access import public, viewer
+from webapp.http.access import allows_keys, public, viewer
 from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.tags import KoreanWord, RecommendedTag, TagCard, TagListQuery, TagView
@@ -17,6 +18,7 @@ CACHE_SECONDS = 3600  # for so long a copy may lack the words of a new version
 
 
 @blueprint.get("/tags")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=Listed[TagCard], links={"tag_id": "/results/0/id"})
 def list_tags(query: TagListQuery) -> Response:
@@ -29,8 +31,9 @@ def list_tags(query: TagListQuery) -> Response:
 
 
 @blueprint.get("/tags/korean")
+@allows_keys(Scope.READ)
 @public
-@operation(gives=Listed[KoreanWord], status=(200, 304))
+@operation(gives=Listed[KoreanWord])
 def list_korean() -> Response:
     """List the Korean words that stand for tags, all at once; a copy may be kept for an hour."""
     words = envelope.listed(korean_words.words(), None)
@@ -38,6 +41,7 @@ def list_korean() -> Response:
 
 
 @blueprint.get("/tags/<id:tag_id>")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=TagView, errors=(TagNotFound,))
 def read(tag_id: int) -> Response:
@@ -47,6 +51,7 @@ def read(tag_id: int) -> Response:
 
 @blueprint.get("/styles/<id:style_id>/recommended-tags")
 @blueprint.get("/styles/<id:style_id>/recommended_tags")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=Listed[RecommendedTag], errors=(StyleNotFound,))
 def list_recommended(style_id: int) -> Response:

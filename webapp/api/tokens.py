@@ -3,12 +3,13 @@
 from flask import Blueprint, Response
 
 from webapp.domain.errors import InsufficientTokens
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import tokens as token_queries
 from webapp.domain.queries.tokens import Balance as BalanceOfUser, TransactionFilter
 from webapp.domain.services import earnings, packages
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope, localize
-from webapp.http.access import public, signed_in, user
+from webapp.http.access import allows_keys, public, signed_in, user
 from webapp.http.operations import Idempotency, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.tokens import (
@@ -23,6 +24,7 @@ blueprint = Blueprint("tokens", __name__)
 
 
 @blueprint.get("/tokens/packages")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=Listed[PackageView])
 def list_packages() -> Response:
@@ -31,6 +33,7 @@ def list_packages() -> Response:
 
 
 @blueprint.get("/tokens/balance")
+@allows_keys(Scope.READ)
 @signed_in
 @operation(gives=Balance)
 def read_balance() -> Response:
@@ -53,6 +56,7 @@ def convert(body: Conversion) -> BalanceOfUser:
 
 
 @blueprint.get("/tokens/transactions")
+@allows_keys(Scope.READ)
 @signed_in
 @operation(gives=Listed[TransactionView])
 def list_transactions(query: TransactionQuery) -> Response:

@@ -4,20 +4,21 @@ from dataclasses import asdict
 
 from flask import Blueprint, Response
 
-from webapp.domain.errors import (
+from webapp.domain.errors import NotFound
+from webapp.domain.image_errors import (
     ImageCorrupt,
     ImageResolutionTooLow,
     ImageSizeExceeded,
     ImageTooLargePixels,
     InvalidImageFormat,
-    NotFound,
 )
+from webapp.domain.models.api_key import Scope
 from webapp.domain.queries import verifications as queries
 from webapp.domain.queries.verifications import DeepSearchState, ShownReport
 from webapp.domain.services.licenses import certificate_url
 from webapp.extensions import app_settings, db
 from webapp.http import envelope
-from webapp.http.access import own_transactions, public
+from webapp.http.access import allows_keys, own_transactions, public
 from webapp.http.operations import File, operation
 from webapp.http.verifications import takes_picture, verified
 from webapp.schemas.verifications import DeepSearchView, VerificationForm, VerificationView
@@ -35,6 +36,7 @@ BAD_IMAGE = (
 @blueprint.post("/verify")
 @takes_picture
 @own_transactions
+@allows_keys(Scope.READ)
 @public
 @operation(
     gives=VerificationView,
@@ -50,6 +52,7 @@ def verify(form: VerificationForm) -> Response:
 
 
 @blueprint.get("/verify/<search_id>")
+@allows_keys(Scope.READ)
 @public
 @operation(gives=DeepSearchView, errors=(NotFound,))
 def read(search_id: str) -> Response:

@@ -306,6 +306,7 @@ def _checkpoint(checkpoint: MadeCheckpoint) -> ReportedCheckpoint:
         adapter_key=checkpoint.style_key,
         adapter_sha256=checkpoint.style_sha256,
         sample_keys=checkpoint.sample_keys,
+        base_sample_keys=checkpoint.base_sample_keys,
         held_out_loss=checkpoint.held_out_loss,
         gain=None if gain is None else MeasuredGain(gain.palette, gain.texture, gain.edges),
     )

@@ -19,7 +19,11 @@ user = AppGroup("user", help="Accounts.")
 def find_user(session: Session, email: str) -> User:
     """Return the account of an e-mail address, or end the command with a clear error."""
     users = session.scalars(select(User).where(User.email == email)).all()
-    if len(users) != 1:
+    if not users:
+        raise click.ClickException(
+            f"No account has the e-mail address {email}. Accounts are made by signing in."
+        )
+    if len(users) > 1:
         raise click.ClickException(f"{len(users)} accounts have the e-mail address {email}.")
     return users[0]
 

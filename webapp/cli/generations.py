@@ -6,11 +6,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.cli.accounts import find_user
+from webapp.cli.failures import failure
 from webapp.cli.progress import JobProgress, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus
+from webapp.domain.models.style import LicenseType
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import generations, previews
 
@@ -27,9 +29,21 @@ FINISHED = frozenset(
 @click.option("--ratio", default="1:1", type=click.Choice([ratio.value for ratio in AspectRatio]))
 @click.option("--count", default=1, type=click.IntRange(1, 4))
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1))
+@click.option(
+    "--license", "license_type", type=click.Choice([kind.value for kind in LicenseType]),
+    help="Licence; by default the personal one, if the style sells it.",
+)  # fmt: skip
 @click.option("--again", is_flag=True, help="Order a picture that the buyer already owns.")
 def create(
-    style_id: int, email: str, tags: str, ratio: str, count: int, seed: int | None, *, again: bool
+    style_id: int,
+    email: str,
+    tags: str,
+    ratio: str,
+    count: int,
+    seed: int | None,
+    license_type: str | None,
+    *,
+    again: bool,
 ) -> None:
     """Order pictures in a style and wait for them."""
     try:
@@ -50,10 +64,11 @@ def create(
                 count=count,
                 expected_price_tokens=None,
                 request_id="command-line",
+                license_type=None if license_type is None else LicenseType(license_type),
                 allow_duplicate=again,
             ).id
     except DomainError as error:
-        raise click.ClickException(f"{error.code} {error.details}") from error
+        raise failure(error) from error
     pictures = watch(lambda: progress_of(order_id))
     if any(picture.status != GenerationStatus.COMPLETED for picture in pictures):
         raise click.ClickException("Some pictures failed and were refunded.")

@@ -1,5 +1,7 @@
 """`flask jobs …` and `flask sweep`: the job table, and one relay sweep by hand."""
 
+from contextlib import closing
+
 import click
 from flask.cli import AppGroup, with_appcontext
 from rich.console import Console
@@ -59,5 +61,6 @@ def retry(job_id: int) -> None:
 @with_appcontext
 def sweep() -> None:
     """Run the relay once: release jobs of lost workers, end overdue jobs, publish due jobs."""
-    published = relay.sweep(make_celery(settings().broker_url))
+    with closing(relay.Publisher(make_celery(settings().broker_url))) as publisher:
+        published = relay.sweep(publisher)
     click.echo(f"{published} messages published")

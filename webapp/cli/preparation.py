@@ -1,13 +1,24 @@
 """`flask prepare` and `flask restored`: what must be done before the site starts."""
 
+import textwrap
 from collections.abc import Callable
 
 import click
 from flask.cli import with_appcontext
 from flask_migrate import upgrade
+from psycopg2.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import (
+    RetryCallState,
+    retry,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import StorageUnavailable
@@ -17,6 +28,8 @@ from webapp.domain.settings import Environment
 from webapp.extensions import app_settings, storage
 
 WAIT_SECONDS = 60
+# The first try may have built an index for longer than that before it needed a lock.
+LEAST_TRIES = 5
 EPOCH_TIMEOUT = "600s"
 
 
@@ -26,9 +39,9 @@ def prepare() -> None:
     """Run the migrations and create the bucket; safe to repeat.
 
     Begins an epoch if the database has been moved, as `flask restored` does. Waits up to a minute
-    for a storage that is still starting.
+    for a lock that a migration needs, and for a storage that is still starting.
     """
-    upgrade()
+    _migrate()
     _begin_epoch(epochs.begin_if_moved)
     try:
         _prepare_storage()
@@ -45,8 +58,49 @@ def restored() -> None:
     Run it before any other process of the site starts; `flask prepare` does so by itself where it
     can see that the database has been moved.
     """
-    upgrade()
+    _migrate()
     _begin_epoch(epochs.begin)
+
+
+def _migrate() -> None:
+    """Run the migrations; one that cannot get a lock is tried again."""
+    try:
+        _run_migrations()
+    except OperationalError as error:
+        if not _is_about_locks(error):
+            raise
+        raise click.ClickException(
+            f"A migration did not get its lock in {WAIT_SECONDS} seconds: {_statement(error)}."
+            " pg_stat_activity shows the transactions that are open; end the longest and repeat."
+        ) from error
+
+
+def _is_about_locks(error: BaseException) -> bool:
+    return isinstance(error, OperationalError) and isinstance(
+        error.orig, LockNotAvailable | DeadlockDetected
+    )
+
+
+def _statement(error: OperationalError) -> str:
+    """Return the beginning of the statement that failed: it names the table."""
+    return textwrap.shorten(error.statement or "", 120, placeholder=" …")
+
+
+def _tell_lock(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, OperationalError):
+        click.echo(f"A migration waits for a lock: {_statement(error)}.")
+
+
+@retry(
+    retry=retry_if_exception(_is_about_locks),
+    stop=stop_after_delay(WAIT_SECONDS) & stop_after_attempt(LEAST_TRIES),
+    wait=wait_fixed(1),
+    before_sleep=_tell_lock,
+    reraise=True,
+)
+def _run_migrations() -> None:
+    upgrade()
 
 
 def _name_missing_business_data() -> None:
@@ -67,7 +121,8 @@ def _begin_epoch(begin: Callable[[Session], Beginning | None]) -> None:
     if begun is not None:
         click.echo(
             f"The database was restored or moved: ids begin at {begun.first_id}, fences at"
-            f" {begun.first_fence}; {begun.leases} leases and {begun.sign_ins} sign-ins ended."
+            f" {begun.first_fence}; {begun.leases} leases, {begun.sign_ins} sign-ins and"
+            f" {begun.api_keys} API keys ended."
         )
 
 

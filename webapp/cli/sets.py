@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.cli.accounts import find_user
+from webapp.cli.failures import failure
 from webapp.cli.progress import JobProgress, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
@@ -101,7 +102,7 @@ def apply(album: Path, preset: str, rule_file: Path, out: Path, email: str) -> N
             raise
         photos = watch(lambda: _progress_of(job_id))
     except DomainError as error:
-        raise click.ClickException(f"{error.code} {error.details}") from error
+        raise failure(error) from error
     out.mkdir(parents=True, exist_ok=True)
     for line in _save(job_id, out):
         click.echo(line)

@@ -8,20 +8,27 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.cli.accounts import find_user
+from webapp.cli.failures import failure
 from webapp.cli.generations import progress_of
 from webapp.cli.progress import JobProgress, watch
 from webapp.domain.db import unit_of_work
-from webapp.domain.errors import DomainError
+from webapp.domain.errors import DomainError, InvalidTransition, StyleNotReady
 from webapp.domain.gateways.storage import Storage, configured_storage
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.style import ArtworkStatus, PublishWhen, Style, TrainingStatus
+from webapp.domain.prices import CHEAPER, MAX_PRICE_TOKENS, MIN_PRICE_TOKENS, Prices
 from webapp.domain.services import artworks, checkpoints, offers, styles, training, try_outs
 from webapp.domain.services.artworks import UploadedImage
 from webapp.domain.settings import settings
 
 style = AppGroup("style", help="Styles.")
 FINISHED = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
+DEFAULT_PRICE = 20
+NOT_WAITING = (
+    "Style {} is not waiting for its artist ({}): only a style that is trained and not yet on sale "
+    "can be tried and put on sale."
+)
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
 
@@ -29,7 +36,14 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--artist", "email", required=True, help="E-mail address of the artist.")
 @click.option("--name", required=True, help="Name of the style.")
-@click.option("--price", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--price", type=click.IntRange(MIN_PRICE_TOKENS, MAX_PRICE_TOKENS),
+    help="Price of the personal licence, for 512x512; 20, unless --commercial-price is given.",
+)  # fmt: skip
+@click.option(
+    "--commercial-price", type=click.IntRange(MIN_PRICE_TOKENS, MAX_PRICE_TOKENS),
+    help="Price of the commercial licence, for 512x512.",
+)  # fmt: skip
 @click.option("--tags", default="", help="Tags of every artwork, separated by commas.")
 @click.option("--accept-similar", is_flag=True, help="Also use nearly identical artworks.")
 @click.option(
@@ -40,7 +54,8 @@ def train(
     folder: Path,
     email: str,
     name: str,
-    price: int,
+    price: int | None,
+    commercial_price: int | None,
     tags: str,
     publish: str,
     *,
@@ -52,7 +67,12 @@ def train(
     artworks are listed with the code of their problem.
     """
     when = PublishWhen(publish)
-    new = styles.NewStyle(name=name, description=name, price_tokens=price, publish=when)
+    prices = Prices(price, commercial_price)
+    if not prices.sold:
+        prices = Prices(personal=DEFAULT_PRICE)
+    if prices.is_commercial_cheaper:
+        raise click.BadParameter(CHEAPER)
+    new = styles.NewStyle(name=name, description=name, prices=prices, publish=when)
     artwork_files = [
         UploadedImage(path.name, path.read_bytes(), _tags(path, tags)) for path in _pictures(folder)
     ]
@@ -73,7 +93,7 @@ def train(
                 accept_similar=accept_similar,
             ).id
     except DomainError as error:
-        raise click.ClickException(f"{error.code} {error.details}") from error
+        raise failure(error) from error
     (run,) = watch(lambda: [_progress_of(style_id)])
     for line in _excluded(style_id):
         click.echo(line, err=True)
@@ -114,8 +134,10 @@ def publish_trained(style_id: int, checkpoint: int | None, cover: int) -> None:
         with unit_of_work() as session:
             artist = _artist_of(session, style_id)
             offers.publish(session, user=artist, style_id=style_id, step=checkpoint, cover=cover)
+    except InvalidTransition as error:
+        raise click.ClickException(NOT_WAITING.format(style_id, error.code)) from error
     except DomainError as error:
-        raise click.ClickException(f"{error.code} {error.details}") from error
+        raise failure(error) from error
     click.echo(f"Style {style_id} is on sale.")
 
 
@@ -149,8 +171,10 @@ def try_out(
                 count=count,
                 request_id="command-line",
             ).id
+    except StyleNotReady as error:
+        raise click.ClickException(NOT_WAITING.format(style_id, error.code)) from error
     except DomainError as error:
-        raise click.ClickException(f"{error.code} {error.details}") from error
+        raise failure(error) from error
     pictures = watch(lambda: progress_of(order_id))
     if any(picture.status != GenerationStatus.COMPLETED for picture in pictures):
         raise click.ClickException("Some pictures failed.")
@@ -223,7 +247,9 @@ def _show(style_id: int) -> None:
         row = session.get(Style, style_id)
         if row is None:
             raise click.ClickException(f"There is no style {style_id}.")
-        click.echo(f"{row.name}: {row.training_status}, {row.price_tokens} tokens per picture")
+        prices = Prices.of_style(row)
+        offered = ", ".join(f"{prices.of(kind)} tokens {kind}" for kind in prices.sold)
+        click.echo(f"{row.name}: {row.training_status}, {offered}, per picture of 512x512")
         for each in checkpoints.of_style(session, style_id):
             gain = checkpoints.gain_of(each)
             mark = "  on sale" if each.adapter_sha256 == row.adapter_sha256 else ""

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
+from webapp.cli.failures import text_of
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.queries.verifications import Match, Note
@@ -41,7 +42,7 @@ def verify(file: Path) -> None:
             PictureRegistry(unit_of_work, storage(), examiner()), upload
         )
     except DomainError as error:
-        click.echo(f"{file}: {error.code} {error.details}", err=True)
+        click.echo(f"{file}: {text_of(error)}", err=True)
         sys.exit(FAILED)
     for match in verification.matches:
         _print(match)

@@ -28,6 +28,8 @@ SESSION = {
 WEB_WAIT_SECONDS = 2.0
 PROBES, MONEY = "probes", "money"  # pools of the web process beside the usual one
 RESERVED_POOLS = {PROBES: 1, MONEY: 2}  # connections, twice as many for a peak
+VIEWS = "views"  # one connection for counts of views, which may be left out
+VIEW_WAIT_SECONDS = 0.1
 # What workers catch when PostgreSQL is unavailable: the lease expires, the relay publishes again.
 DatabaseUnavailable = OperationalError
 # Opens one short transaction; for services with slow operations between several.
@@ -55,6 +57,23 @@ def web_engine_options(pool_size: int = 10, *, is_pooled: bool = False) -> dict[
 def web_session() -> dict[str, str]:
     """Return the parameters of PostgreSQL for sessions of the web process."""
     return SESSION | {"lock_timeout": f"{round(1000 * WEB_WAIT_SECONDS)}"}
+
+
+def view_engine_options(*, is_pooled: bool = False) -> dict[str, object]:
+    """Return the engine options of the pool for views: who finds it occupied counts nothing."""
+    return engine_options(1, view_session(), is_pooled=is_pooled) | {
+        "max_overflow": 0,
+        "pool_timeout": VIEW_WAIT_SECONDS,
+    }
+
+
+def view_session() -> dict[str, str]:
+    """Return the parameters of PostgreSQL for counts of views.
+
+    They wait shortly for a lock, and not for the disk: a crash of PostgreSQL may lose the last.
+    """
+    wait = f"{round(1000 * VIEW_WAIT_SECONDS)}"
+    return SESSION | {"lock_timeout": wait, "synchronous_commit": "off"}
 
 
 def engine_options(

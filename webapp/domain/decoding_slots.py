@@ -93,6 +93,11 @@ def _try_lock(locks: ExitStack, name: str) -> bool:
 
 
 def _folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"style-license-decoding-{os.getuid()}"
+    return folder_in(Path(tempfile.gettempdir()))
+
+
+def folder_in(temporary: Path) -> Path:
+    """Return where processes with this temporary folder have their slots; it is made if needed."""
+    folder = temporary / f"style-license-decoding-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder

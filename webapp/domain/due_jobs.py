@@ -42,6 +42,8 @@ def mark_due(session: Session, *, repeat_seconds: int, limit: int = AT_ONCE) -> 
         select(Job.id)
         .where(
             Job.state == JobState.QUEUED,
+            # During a deploy newer code may queue what this code does not know.
+            Job.step.in_([task.value for task in TaskName]),
             Job.run_at <= JUST_NOW,
             # The shortest backoff, for the index; then that of the job.
             JUST_NOW - repeat > PUBLISHED_AT,

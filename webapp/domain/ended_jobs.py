@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.models.job import Job, JobKind
-from webapp.domain.pieces import is_among
+from webapp.domain.pieces import delete_chosen
 
 
 def purge(session: Session, *, older_than: timedelta, limit: int) -> int:
@@ -24,5 +24,4 @@ def purge(session: Session, *, older_than: timedelta, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    deleted = session.scalars(delete(Job).where(is_among(Job.id, ended)).returning(Job.id))
-    return len(deleted.all())
+    return delete_chosen(session, Job.id, ended)

@@ -154,6 +154,11 @@ class CommentNotFound(DomainError):
     status = HTTPStatus.NOT_FOUND
 
 
+class ArtworkNotFound(DomainError):
+    code = "ARTWORK_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class TagNotFound(DomainError):
     code = "TAG_NOT_FOUND"
     status = HTTPStatus.NOT_FOUND
@@ -256,6 +261,27 @@ class CollectionFull(DomainError):
     status = HTTPStatus.CONFLICT
 
 
+class PayoutOpen(DomainError):
+    """`payout_id` is the open payout request of this artist."""
+
+    code = "PAYOUT_OPEN"
+    status = HTTPStatus.CONFLICT
+
+
+class PayoutDecided(DomainError):
+    """`payout_status` says how the payout request ended."""
+
+    code = "PAYOUT_DECIDED"
+    status = HTTPStatus.CONFLICT
+
+
+class PinLimitReached(DomainError):
+    """`limit` is the number of pictures that an artist may pin to the own page."""
+
+    code = "PIN_LIMIT_REACHED"
+    status = HTTPStatus.CONFLICT
+
+
 class AlreadyCanceled(DomainError):
     code = "ALREADY_CANCELED"
     status = HTTPStatus.CONFLICT
@@ -268,6 +294,13 @@ class IdempotencyConflict(DomainError):
 
 class PriceChanged(DomainError):
     code = "PRICE_CHANGED"
+    status = HTTPStatus.CONFLICT
+
+
+class LicenseNotSold(DomainError):
+    """The style does not sell the chosen licence; `prices` lists what it sells."""
+
+    code = "LICENSE_NOT_SOLD"
     status = HTTPStatus.CONFLICT
 
 
@@ -301,54 +334,6 @@ class LicenseNotValid(DomainError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class ImageRefused(DomainError):
-    """Base of the image errors; `images` lists every bad file with its own code."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-
-
-class InvalidImageFormat(ImageRefused):
-    code = "INVALID_IMAGE_FORMAT"
-
-
-class ImageSizeExceeded(ImageRefused):
-    code = "IMAGE_SIZE_EXCEEDED"
-
-
-class ImageResolutionTooLow(ImageRefused):
-    code = "IMAGE_RESOLUTION_TOO_LOW"
-
-
-class ImageTooLargePixels(ImageRefused):
-    code = "IMAGE_TOO_LARGE_PIXELS"
-
-
-class ImageCorrupt(ImageRefused):
-    code = "IMAGE_CORRUPT"
-
-
-class ImageTooLong(ImageRefused):
-    code = "IMAGE_TOO_LONG"
-
-
-class ImageBlank(ImageRefused):
-    code = "IMAGE_BLANK"
-
-
-class DuplicateImage(ImageRefused):
-    code = "DUPLICATE_IMAGE"
-
-
-class InsufficientImages(DomainError):
-    code = "INSUFFICIENT_IMAGES"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-
-
-class TooManyImages(DomainError):
-    code = "TOO_MANY_IMAGES"
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-
-
 class InvalidTagLanguage(DomainError):
     code = "INVALID_TAG_LANGUAGE"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -376,6 +361,15 @@ class ResultRejected(DomainError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-IMAGE_ERRORS: dict[str, type[ImageRefused]] = {
-    error.code: error for error in ImageRefused.__subclasses__()
-}
+class WebhookLimitReached(DomainError):
+    """`limit` is the number of addresses that a person may have, disabled ones too."""
+
+    code = "WEBHOOK_LIMIT_REACHED"
+    status = HTTPStatus.CONFLICT
+
+
+class WebhookDisabled(DomainError):
+    """Nothing is sent to the address until its person enables it."""
+
+    code = "WEBHOOK_DISABLED"
+    status = HTTPStatus.CONFLICT

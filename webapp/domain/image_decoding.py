@@ -72,7 +72,7 @@ def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> S
     Of an animation the first frame is used. Without `keep_alpha` a transparent image is composed on
     a background of contrasting colour. An image larger than `limits.stored_side` is scaled down. A
     JPEG is stored as JPEG (quality 95, no chroma subsampling) unless `limits.is_exact`; any other
-    format is stored as PNG.
+    format is stored as PNG. With `limits.is_webp` all are stored as WebP (quality 85).
 
     Raises BadImage as `inspect` does; IMAGE_CORRUPT for damaged or missing pixels; IMAGE_BLANK for
     an image of one colour with `limits.refuse_blank`.
@@ -90,7 +90,7 @@ def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> S
         flat = flatten(picture)
         is_refused = limits.refuse_blank and is_blank(flat)
         output = picture if keep_alpha else flat
-        file_format = "JPEG" if header.format == "JPEG" and not limits.is_exact else "PNG"
+        file_format = _stored_format(header.format, limits)
         encoded = _encode(output, file_format)
         fingerprint = perceptual_hash(flat)
     except Exception as error:
@@ -107,11 +107,19 @@ def perceptual_hash(image: Image.Image) -> str:
     return str(imagehash.phash(image))
 
 
+def _stored_format(uploaded: str, limits: ImageLimits) -> str:
+    if limits.is_webp:
+        return "WEBP"
+    return "JPEG" if uploaded == "JPEG" and not limits.is_exact else "PNG"
+
+
 def _encode(picture: Image.Image, file_format: str) -> bytes:
     picture.info = {}  # Pillow's writers copy profile, EXIF and more from here
     stream = io.BytesIO()
     if file_format == "JPEG":
         picture.save(stream, "JPEG", quality=95, subsampling=0)
+    elif file_format == "WEBP":
+        picture.save(stream, "WEBP", quality=85)
     else:
         picture.save(stream, "PNG", compress_level=4)
     return stream.getvalue()

@@ -105,7 +105,8 @@ class ImageLimits:
 
     `stored_side` is the longest side of the stored copy; None keeps the size. `max_ratio` is the
     largest ratio of the longer to the shorter side; None allows any. With `refuse_blank` an image
-    of one colour is refused. With `is_exact` the copy is always a lossless PNG.
+    of one colour is refused. With `is_exact` the copy is always a lossless PNG, with `is_webp` a
+    WebP.
     """
 
     formats: tuple[str, ...]
@@ -116,6 +117,7 @@ class ImageLimits:
     max_ratio: int | None = None
     refuse_blank: bool = False
     is_exact: bool = False
+    is_webp: bool = False
 
     def allowed(self, code: str) -> AllowedImage:
         """Return the limit that belongs to a code, for the details of its error."""
@@ -138,6 +140,15 @@ TRAINING_IMAGE = ImageLimits(
 )
 # Signing scales a signature down to 2048 pixels; a larger file would only cost time for each image.
 SIGNATURE_IMAGE = ImageLimits(("PNG",), min_side=1, max_bytes=2 * MEGABYTE, stored_side=2048)
+# The widest page is 1440 pixels wide; a banner is shown four times as wide as high.
+BANNER_IMAGE = ImageLimits(
+    ("JPEG", "PNG"),
+    min_side=200,
+    max_bytes=5 * MEGABYTE,
+    stored_side=1600,
+    max_ratio=MAX_RATIO,
+    is_webp=True,
+)
 PROFILE_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=1, max_bytes=5 * MEGABYTE, stored_side=512)
 
 
@@ -156,8 +167,9 @@ class ImageHeader:
 class SafeImage:
     """A file that we encoded from decoded pixels: 8-bit sRGB, upright, without metadata.
 
-    `format` is "JPEG" or "PNG"; `perceptual_hash` is 16 hex digits, see `are_near`. `pixel_sha256`
-    is the hash of the decoded pixels without transparency, so it does not depend on the format.
+    `format` is "JPEG", "PNG" or "WEBP"; `perceptual_hash` is 16 hex digits, see `are_near`.
+    `pixel_sha256` is the hash of the decoded pixels without transparency, so it does not depend on
+    the format.
     """
 
     data: bytes

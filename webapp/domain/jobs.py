@@ -6,10 +6,10 @@ All times are those of the database.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Unpack
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
@@ -32,6 +32,12 @@ DEADLINES = {
     JobKind.SETS_EXPORT: timedelta(hours=2),
     # Its picture is discarded earlier.
     JobKind.DEEP_SEARCH: timedelta(minutes=1),
+    JobKind.DATA_EXPORT: timedelta(hours=2),
+    JobKind.ARTWORK_PREVIEW: timedelta(hours=2),
+    # In the morning or not at all.
+    JobKind.MAIL_DIGEST: timedelta(hours=4),
+    # After the last retry: `webhook_deliveries.DELAYS`.
+    JobKind.WEBHOOK_DELIVERY: timedelta(days=5),
 }
 
 
@@ -89,6 +95,17 @@ def claim(session: Session, job_id: int, step: TaskName, lease_seconds: int) -> 
     return leases[0] if leases else None
 
 
+def claimable(kind: JobKind, step: TaskName, now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Select the jobs of a kind that a worker at one step can claim at a time."""
+    return and_(
+        Job.kind == kind,
+        Job.step == step,
+        Job.state == JobState.QUEUED,
+        Job.run_at <= now,
+        Job.cancel_requested.is_(False),
+    )
+
+
 def claim_batch(
     session: Session,
     kind: JobKind,
@@ -108,14 +125,8 @@ def claim_batch(
     step = PIPELINES[kind].gpu_step
     if step is None:
         return []  # no worker claims this kind over HTTP
-    due = (
-        Job.kind == kind,
-        Job.step == step,
-        Job.state == JobState.QUEUED,
-        Job.run_at <= NOW,
-        Job.cancel_requested.is_(False),
-    )
-    conditions = list(due)
+    due = claimable(kind, step, NOW)
+    conditions = [due]
     if job_id is not None:
         conditions.append(Job.id == job_id)
     if base_model is not None:
@@ -137,7 +148,7 @@ def claim_batch(
     if limit > 1 and first.batch_key:
         ids += session.scalars(
             select(Job.id)
-            .where(*due, Job.batch_key == first.batch_key, Job.id != first.id)
+            .where(due, Job.batch_key == first.batch_key, Job.id != first.id)
             .order_by(Job.id)
             .limit(limit - 1)
             .with_for_update(skip_locked=True)

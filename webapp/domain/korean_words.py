@@ -88,6 +88,11 @@ def in_english(text: str) -> str:
     return translated(text) or text
 
 
+def korean_for(tag: str) -> str | None:
+    """Return the Korean word for a tag: the first on its line, or None without a line."""
+    return _korean().get(tag)
+
+
 def unknown(text: str) -> list[str]:
     """Return the words of a text that have Korean letters and are not in the dictionary."""
     return [part for part in _parts(text) if is_korean(part) and part not in _tags()]
@@ -100,3 +105,8 @@ def _parts(text: str) -> list[str]:
 @cache
 def _tags() -> Mapping[str, str]:
     return {word.korean: word.tag for word in words()}
+
+
+@cache
+def _korean() -> Mapping[str, str]:
+    return {word.tag: word.korean for word in reversed(words())}

@@ -3,29 +3,27 @@
 import time
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, any_, func
+from sqlalchemy import ColumnElement, Select, any_, delete, func
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.domain.db import UnitOfWork
 
 
-class PurgePiece(Protocol):
-    """Deletes at most `limit` rows and returns how many it deleted."""
+class Piece(Protocol):
+    """Changes at most `limit` rows, which are then done, and returns how many they were."""
 
     def __call__(self, session: Session, /, *, limit: int) -> int:
-        """Delete one piece."""
+        """Change one piece."""
 
 
-def purge_in_pieces(
-    unit_of_work: UnitOfWork, purge: PurgePiece, *, limit: int, seconds: float
-) -> int:
-    """Purge in short transactions until little is left or the time is up; return how many rows."""
+def in_pieces(unit_of_work: UnitOfWork, change: Piece, *, limit: int, seconds: float) -> int:
+    """Change in short transactions until little is left or the time is up; return how many rows."""
     until = time.monotonic() + seconds
-    count, deleted = 0, limit
-    while deleted >= limit and time.monotonic() < until:
+    count, changed = 0, limit
+    while changed >= limit and time.monotonic() < until:
         with unit_of_work() as session:
-            deleted = purge(session, limit=limit)
-        count += deleted
+            changed = change(session, limit=limit)
+        count += changed
     return count
 
 
@@ -38,3 +36,9 @@ def is_among(
     once, and each of its values is looked up in the index.
     """
     return column == any_(func.array(chosen.scalar_subquery()))
+
+
+def delete_chosen(session: Session, column: InstrumentedAttribute[Any], chosen: Select[Any]) -> int:
+    """Delete the rows of a table whose `column` is among the chosen; return how many."""
+    rows = delete(column.class_).where(is_among(column, chosen)).returning(column)
+    return len(session.execute(rows).all())

@@ -1,7 +1,7 @@
-"""THE MAP: for each kind of job the steps, and for each row with a state who may follow whom.
+"""The steps of each kind of job, and the allowed transitions of each state column.
 
-A state changes only through `advance`, a compare-and-set believed by its row count. A job moves
-through the steps of its pipeline; each step is a task on a queue of `celery_config`.
+A state changes only through `advance`, a compare-and-set: its row count says whether it did.
+A job moves through the steps of its pipeline; each step is a task on a queue of `celery_config`.
 """
 
 from dataclasses import dataclass
@@ -53,6 +53,10 @@ PIPELINES: dict[JobKind, Pipeline] = {
     JobKind.PHOTO_EDIT: Pipeline(steps=(TaskName.APPLY_RULES, TaskName.FINISH_PHOTO)),
     JobKind.SETS_EXPORT: Pipeline(steps=(TaskName.EXPORT_SET,)),
     JobKind.DEEP_SEARCH: Pipeline(steps=(TaskName.SEARCH_WATERMARK,)),
+    JobKind.DATA_EXPORT: Pipeline(steps=(TaskName.EXPORT_DATA,)),
+    JobKind.ARTWORK_PREVIEW: Pipeline(steps=(TaskName.PREVIEW_ARTWORK,)),
+    JobKind.MAIL_DIGEST: Pipeline(steps=(TaskName.SEND_MAIL_DIGEST,)),
+    JobKind.WEBHOOK_DELIVERY: Pipeline(steps=(TaskName.DELIVER_WEBHOOK,)),
 }
 
 STYLE_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {

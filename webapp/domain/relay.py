@@ -9,6 +9,8 @@ was due writes a heartbeat.
 import select
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from types import FrameType
@@ -17,7 +19,7 @@ import psycopg2
 import structlog
 from amqp.exceptions import MessageNacked
 from celery import Celery
-from kombu import Producer
+from kombu import Connection, Producer
 from kombu.exceptions import OperationalError as BrokerUnavailable
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -35,9 +37,61 @@ log = structlog.get_logger()
 LOOP_SECONDS = 0.5
 HEARTBEAT_EVERY = timedelta(seconds=5)
 PUBLISH_RETRIES = {"max_retries": 1, "interval_start": 0.1}
+# Below the broker's patience with a client that sends no AMQP heartbeats (`broker_heartbeat`).
+CONNECTION_SECONDS = 30
 
 
-def sweep(celery: Celery) -> int:
+class Publisher:
+    """A connection to the broker and its producer, used for at most CONNECTION_SECONDS.
+
+    A new connection declares the queues again, as somebody may have deleted one. One that failed is
+    not used again, because some of its messages may be unconfirmed.
+    """
+
+    def __init__(self, celery: Celery) -> None:
+        self.celery = celery
+        self._connection: Connection | None = None
+        self._producer: Producer | None = None
+        self._opened_at = 0.0
+
+    @contextmanager
+    def producer(self) -> Iterator[Producer]:
+        """Give a producer, connected if the broker can be reached."""
+        try:
+            if self._producer is None:
+                self._producer = self._open()
+            yield self._producer
+        except BaseException:
+            self._drop()
+            raise
+
+    def _open(self) -> Producer:
+        self._opened_at = time.monotonic()
+        self._connection = self.celery.connection_for_write()
+        self._connection.ensure_connection(**PUBLISH_RETRIES)
+        # Without a queue behind it, the dead-letter exchange would drop its messages.
+        DEAD_LETTER_QUEUE(self._connection.default_channel).declare()
+        return self.celery.amqp.Producer(self._connection)
+
+    def close_if_old(self) -> None:
+        """Close a connection that was used for CONNECTION_SECONDS."""
+        if self._connection is not None and time.monotonic() - self._opened_at > CONNECTION_SECONDS:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection in order, if there is one."""
+        if self._connection is not None:
+            self._connection.release()
+        self._connection = self._producer = None
+
+    def _drop(self) -> None:
+        """Close the connection without waiting for an answer of the broker."""
+        if self._connection is not None:
+            self._connection.collect()
+        self._connection = self._producer = None
+
+
+def sweep(publisher: Publisher) -> int:
     """Run one loop; return how many messages were published."""
     with unit_of_work() as session:
         lost = due_jobs.requeue_expired(session)
@@ -49,7 +103,8 @@ def sweep(celery: Celery) -> int:
     failpoint("after_mark")
     if lost or overdue:
         log.warning("jobs requeued", expired_leases=lost, overdue=overdue)
-    published, counts = _publish(celery, due)
+    publisher.close_if_old()
+    published, counts = _publish(publisher, due)
     if published == len(due):
         every = timedelta(0) if counts else HEARTBEAT_EVERY
         with unit_of_work() as session:
@@ -57,33 +112,27 @@ def sweep(celery: Celery) -> int:
     return published
 
 
-def _publish(celery: Celery, due: list[DueJob]) -> tuple[int, dict[str, int] | None]:
+def _publish(publisher: Publisher, due: list[DueJob]) -> tuple[int, dict[str, int] | None]:
     """Publish due jobs; return how many were confirmed, and counts read from the broker."""
     published = 0
     counts = None
     if not due:
         return published, counts
     try:
-        # A new connection for each loop: a broken or half confirmed one is never reused.
-        with celery.connection_for_write() as connection:
-            connection.ensure_connection(**PUBLISH_RETRIES)
-            # Without a queue behind it, the dead-letter exchange would drop its messages.
-            dead_letters = DEAD_LETTER_QUEUE(connection.default_channel)
-            dead_letters.exchange.declare()
-            counts = {"dead_letters": dead_letters.queue_declare().message_count}
-            dead_letters.queue_bind()
-            with celery.amqp.Producer(connection) as producer:
-                for job in due:
-                    send(
-                        celery,
-                        job.step,
-                        producer=producer,
-                        request_id=job.request_id,
-                        job_id=job.job_id,
-                    )
-                    published += 1
-                    log.info("job published", **asdict(job))
-                    failpoint("after_publish")
+        with publisher.producer() as producer:
+            for job in due:
+                send(
+                    publisher.celery,
+                    job.step,
+                    producer=producer,
+                    request_id=job.request_id,
+                    job_id=job.job_id,
+                )
+                published += 1
+                log.info("job published", **asdict(job))
+                failpoint("after_publish")
+            dead_letters = DEAD_LETTER_QUEUE(producer.channel).queue_declare()
+            counts = {"dead_letters": dead_letters.message_count}
     except (BrokerUnavailable, MessageNacked, OSError) as error:
         log.warning(
             "broker unavailable", error=type(error).__name__, unpublished=len(due) - published
@@ -147,15 +196,15 @@ def run() -> None:
     logs.start()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    celery = make_celery(settings().broker_url)
     listener = Listener(settings().database_session_url)
-    log.info("relay started")
-    while not stopping:
-        try:
-            sweep(celery)
-        except (OperationalError, InterfaceError):
-            log.warning("database unavailable")
-        listener.wait(LOOP_SECONDS)
+    with closing(Publisher(make_celery(settings().broker_url))) as publisher:
+        log.info("relay started")
+        while not stopping:
+            try:
+                sweep(publisher)
+            except (OperationalError, InterfaceError):
+                log.warning("database unavailable")
+            listener.wait(LOOP_SECONDS)
     log.info("relay stopped")
 
 

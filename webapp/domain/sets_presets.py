@@ -226,9 +226,14 @@ def preset(preset_id: str) -> Preset:
     raise UnknownPreset(preset_id)
 
 
+def concept_names() -> set[str]:
+    """Return the names of the concepts of all presets."""
+    return {concept.name for each in presets() for concept in each.concepts}
+
+
 def is_concept(name: str) -> bool:
     """Tell whether any preset has a concept of this name."""
-    return any(name == concept.name for each in presets() for concept in each.concepts)
+    return name in concept_names()
 
 
 @cache

@@ -6,6 +6,7 @@ photos. A concept that the preset does not have needs a person's own description
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.editor import Concepts, SettingChecker
@@ -15,7 +16,10 @@ from webapp.domain.sets_presets import Action, Preset, UnknownConcept, UnknownGr
 MAX_PROMPT_WORDS = 32
 MATCH = "match:"
 NO_PHOTO = FieldProblem("This job has no such photo.")
+ORDERED = ("license_type", "expected_price_tokens")
+"""Fields of the order of a region that is painted with a style."""
 SIGN_IN = FieldProblem("Sign in to use a licensed style: it is paid for in tokens.")
+NO_STYLE = FieldProblem("Only for what is painted with a licensed style.")
 NO_CONCEPT = FieldProblem("Must be a concept of this preset.")
 
 
@@ -29,7 +33,7 @@ class Override:
 
     def as_document(self) -> OverrideSettings:
         """Return the JSON for a job's row."""
-        concepts = dict(self.concepts)
+        concepts = without_prices(self.concepts)
         if self.group is None:
             return {"items": list(self.items), "concepts": concepts}
         return {"group": self.group, "concepts": concepts}
@@ -52,10 +56,41 @@ class RuleRequest:
 
 
 def as_rule(setting: Setting) -> Setting:
-    """Return a setting as the engine accepts it, without the prompt of its concept."""
-    rule = setting.copy()
-    rule.pop("prompt", None)
-    return rule
+    """Return a setting without the prompt of its concept."""
+    return _without(setting, "prompt")
+
+
+def for_engine(setting: Setting) -> Setting:
+    """Return a setting as the engine accepts it, without the prompt and the order of a region."""
+    return _without(setting, "prompt", *ORDERED)
+
+
+def without_prices(concepts: Concepts) -> dict[str, Setting]:
+    """Return settings as saved rules and jobs keep them: a price is that of one execution."""
+    return {name: _without(each, "expected_price_tokens") for name, each in concepts.items()}
+
+
+def with_terms(saved: Concepts, requested: Concepts) -> dict[str, Setting]:
+    """Return the settings of a saved rule with the prices that a request expects.
+
+    Where the rule leaves the licence of a style to its default, it is the one in the request.
+    """
+    return {name: _with_terms(each, requested.get(name)) for name, each in saved.items()}
+
+
+def _without(setting: Setting, *fields: str) -> Setting:
+    kept = {name: value for name, value in setting.items() if name not in fields}
+    return cast("Setting", kept)
+
+
+def _with_terms(saved: Setting, requested: Setting | None) -> Setting:
+    if requested is None or saved["action"] != Action.RESTYLE:
+        return saved
+    setting = saved.copy()
+    setting["expected_price_tokens"] = requested.get("expected_price_tokens")
+    if saved.get("license_type") is None and saved.get("value") == requested.get("value"):
+        setting["license_type"] = requested.get("license_type")
+    return setting
 
 
 def check_concepts(
@@ -89,7 +124,10 @@ def check_rule(
     path: str,
 ) -> None:
     """Raise ValidationFailed with the field unless the engine can apply a setting."""
-    checker.check(setting, preset, path=path)
+    for name in ORDERED:
+        if setting.get(name) is not None and setting["action"] != Action.RESTYLE:
+            raise ValidationFailed(fields={f"{path}.{name}": [NO_STYLE]})
+    checker.check(for_engine(setting), preset, path=path)
     reference = reference_of(setting)
     if indexes is not None and reference is not None and reference not in indexes:
         raise ValidationFailed(fields={f"{path}.value": [NO_PHOTO]})

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError as UnreadableSetting
 
 from failpoints import are_requested
+from webapp.domain.mail_settings import mail_server, sender
 from webapp.domain.operator import EmailText, Operator, OperatorText
 from webapp.domain.secret_rules import NOT_GIVEN, Secret, check_fallbacks, check_production
 from webapp.domain.signing_chain import ChainUnusable, SigningChain, read_chain, read_key
@@ -90,18 +91,33 @@ class Settings(BaseSettings):
         True,
         description="false when no Celery worker consumes the GPU queues, only tasks.remote works",
     )
-    google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
+    google_client_id: str = Field(
+        description="from the Google console, or anything at the sandbox; the authorised redirect"
+        " URI is PUBLIC_BASE_URL/api/v1/auth/google/callback"
+    )
     google_client_secret: str = Field(description="from the Google console, or the sandbox's")
     google_base_url: str | None = Field(
         None, description="base URL of the sandbox provider; empty means Google itself"
     )
-    toss_client_key: str = Field(description="of Toss Payments, or anything at the sandbox")
+    toss_client_key: str = Field(
+        description="of Toss Payments, or anything at the sandbox; the webhook is"
+        " PUBLIC_BASE_URL/api/v1/webhooks/toss/payment"
+    )
     toss_secret_key: str = Field(description="of Toss Payments, or the sandbox's")
     toss_networks: tuple[IPvAnyNetwork, ...] = Field(
         (), description="where webhooks of payments may come from, as JSON; empty: from anywhere"
     )
     toss_base_url: str | None = Field(
         None, description="base URL of the sandbox provider; empty means Toss Payments itself"
+    )
+    smtp_url: str | None = Field(
+        None,
+        description="smtp://user:password@host:587 (STARTTLS) or smtps://user:password@host:465;"
+        " empty: this site sends no mail",
+    )
+    mail_from: str | None = Field(
+        None,
+        description="sender of mails, such as Style License <no-reply@example.com>; needs SMTP_URL",
     )
     base_model: str = Field(BUILT_IN, description="built-in, sd15, sdxl or a diffusers folder")
     segmenter: SegmenterName = Field(
@@ -146,6 +162,15 @@ class Settings(BaseSettings):
     market_timezone: str = Field(
         "Asia/Seoul", description="where the days of licences and offers begin, such as Asia/Seoul"
     )
+    payout_krw_per_token: int = Field(
+        70, ge=1, le=80, description="what an earned token is worth when it is paid out, in KRW"
+    )
+    payout_minimum_tokens: int = Field(
+        100, ge=1, description="fewest earned tokens of a payout request"
+    )
+    payout_within_days: int = Field(
+        14, ge=1, description="days in which a requested payout is transferred, as artists are told"
+    )
     job_retention_days: int = Field(
         30, ge=2, description="ended jobs, but those of trainings, are deleted after this"
     )
@@ -155,6 +180,10 @@ class Settings(BaseSettings):
     )
     unread_notification_retention_days: int = Field(
         365, ge=30, description="notifications that nobody read are deleted after this"
+    )
+    webhooks_may_be_local: bool = Field(
+        False,
+        description="webhooks may go to http and to private networks; refused in production",
     )
     rate_limits_enabled: bool = Field(True, description="only the test suite turns this off")
     trusted_proxies: int = Field(0, ge=0, description="number of reverse proxies in front")
@@ -192,6 +221,24 @@ class Settings(BaseSettings):
             raise ValueError("is no time zone such as Asia/Seoul") from None
         return name
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, url: str | None) -> str | None:
+        if url is not None:
+            mail_server(url)
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_a_sender(cls, text: str | None) -> str | None:
+        return text if text is None else sender(text)
+
+    @model_validator(mode="after")
+    def _mails_have_a_sender(self) -> Self:
+        if self.smtp_url and not self.mail_from:
+            raise ValueError("SMTP_URL needs MAIL_FROM, the sender of mails")
+        return self
+
     @model_validator(mode="after")
     def _payment_keys_match(self) -> Self:
         is_live = self.toss_secret_key.startswith(LIVE_KEY)
@@ -212,6 +259,8 @@ class Settings(BaseSettings):
         is_known = DEVELOPMENT_WATERMARK_KEY in self.watermark_keys.values()
         if self.env is Environment.PRODUCTION and is_known:
             raise ValueError("WATERMARK_KEYS holds the key of development: refused in production")
+        if self.env is Environment.PRODUCTION and self.webhooks_may_be_local:
+            raise ValueError("WEBHOOKS_MAY_BE_LOCAL reaches our own network: refused in production")
         if self.env is Environment.PRODUCTION and are_requested():
             raise ValueError("FAILPOINTS kills processes: refused in production")
         return self
@@ -242,6 +291,7 @@ class Settings(BaseSettings):
         for name in ("secret_key", "internal_api_token"):
             if getattr(self, name) == NOT_GIVEN:
                 raise SettingsError(f"{name.upper()}: the site needs the secret itself")
+        self.watermark_key_bytes()
 
     def signing_chain(self) -> SigningChain:
         """Read the chain that signs pictures. Raises ChainUnusable."""
@@ -264,7 +314,13 @@ class Settings(BaseSettings):
         return (self.internal_api_token, *self.internal_api_token_fallbacks)
 
     def watermark_key_bytes(self) -> dict[int, bytes]:
-        """Return the secret keys of watermarks by their numbers."""
+        """Return the secret keys of watermarks by their numbers.
+
+        Raises SettingsError in a process that got the text that stands for them: with it a picture
+        would be marked by a key that nobody has, and no mark would be recognised.
+        """
+        if NOT_GIVEN in self.watermark_keys.values():
+            raise SettingsError("WATERMARK_KEYS: this process needs the keys themselves")
         return {number: key.encode() for number, key in self.watermark_keys.items()}
 
     @property
@@ -300,6 +356,11 @@ class Settings(BaseSettings):
     def is_demo(self) -> bool:
         """Whether sign-in and payment both use sandboxes, so that no user and no money is real."""
         return bool(self.google_base_url and self.toss_base_url)
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether people may ask for mails; the workers of the queue mail know the server."""
+        return self.mail_from is not None
 
     @property
     def has_demo_model(self) -> bool:

@@ -17,7 +17,7 @@ from flask import Flask
 from flask_babel import force_locale
 
 from webapp.app import create_app
-from webapp.domain import errors, sets_errors
+from webapp.domain import api_key_errors, errors, image_errors, sets_errors
 from webapp.domain.chain_issuing import CHAIN, KEY, ROOTS, issue_chain
 from webapp.domain.errors import DomainError
 from webapp.domain.settings import Settings
@@ -30,6 +30,7 @@ from webapp.http.routes import (
     EVERYWHERE,
     OF_ACCESS,
     OF_BODIES,
+    OF_KEYS,
     OF_PERSONS,
     Route,
     described,
@@ -37,8 +38,10 @@ from webapp.http.routes import (
 from webapp.schemas.fields import PageQuery
 
 FILE = Path("docs/api.md")
+MODULES = {module.__name__ for module in (errors, image_errors, sets_errors, api_key_errors)}
 PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 SUCCESS = re.compile(r"[23]\d\d")
+UNCHANGED = "304"  # of every list and object, so it is not in the table
 # The numbers in the message of a limit; the client gets those of the bucket that refused.
 LIMIT = {"limit": "N", "window_seconds": "N", "retry_after": "N"}
 SETTINGS = {
@@ -91,6 +94,8 @@ def _guards() -> str:
     """Return the errors that each guard, and each kind of request, adds to an endpoint."""
     rows = [("every endpoint", _codes(EVERYWHERE))]
     rows += [("every endpoint that is counted", errors.RateLimitExceeded.code)]
+    rows += [("that names a scope, with an API key", _codes(OF_KEYS))]
+    rows += [("that names none, with an API key", api_key_errors.ApiKeyNotAllowed.code)]
     rows += [("with a parameter in the path", errors.NotFound.code)]
     rows += [("with query parameters or Idempotency-Key", errors.ValidationFailed.code)]
     rows += [("with a body", _codes(OF_BODIES))]
@@ -103,7 +108,7 @@ def _guards() -> str:
 def error_classes(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
     """Yield every error that a client can receive: the subclasses with a code of their own."""
     for error in base.__subclasses__():
-        if error.__module__ in {errors.__name__, sets_errors.__name__}:
+        if error.__module__ in MODULES:
             if "code" in vars(error) or error is errors.InternalError:
                 yield error
             yield from error_classes(error)
@@ -130,7 +135,7 @@ def _endpoints(routes: list[Route], document: Mapping[str, Any]) -> str:
     nouns = []
     for noun, group in groupby(sorted(canonical, key=_noun), key=_noun):
         rows = [_endpoint(route, document, types) for route in group]
-        heads = ("endpoint", "guard", "query, body", "answer", "errors of its own")
+        heads = ("endpoint", "guard", "key", "query, body", "answer", "errors of its own")
         nouns.append(f"\n### {noun.replace('_', ' ').capitalize()}\n\n{_table(heads, rows)}")
     return "".join(nouns) + "\n"
 
@@ -144,6 +149,7 @@ def _endpoint(route: Route, document: Mapping[str, Any], types: Types) -> tuple[
     return (
         f"`{route.method} {route.path}`<br>{cell(operation['summary'])}",
         str(route.access),
+        str(route.endpoint.scope or "–"),
         _inputs(operation, types),
         _answers(operation, types),
         _codes(route.operation.errors),
@@ -188,7 +194,7 @@ def _answers(operation: Mapping[str, Any], types: Types) -> str:
     successes = [
         f"{status} {_data(answer, types)}".strip()
         for status, answer in operation["responses"].items()
-        if SUCCESS.fullmatch(status)
+        if SUCCESS.fullmatch(status) and status != UNCHANGED
     ]
     return "<br>".join(successes)
 

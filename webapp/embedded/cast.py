@@ -31,6 +31,7 @@ class Artist:
     license_type: str
     tags: tuple[str, ...]
     cover: int = 0  # index of a sample of the last checkpoint
+    shown: tuple[tuple[int, str], ...] = ()  # artworks beside the samples: index in WORKS, title
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ ARTISTS = (
         price_tokens=12,
         license_type="personal",
         tags=("watercolour", "soft", "paper"),
+        shown=((4, "Red boat"), (8, "House in the meadow"), (3, "")),
     ),
     Artist(
         email=THEO,

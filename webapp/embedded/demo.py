@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from gpu.pretrain.styles import Style, draw_artist_works
-from webapp.domain.models.generation import GenerationStatus
+from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.style import TrainingStatus
+from webapp.domain.prices import price_for_size
 from webapp.embedded import evidence
 from webapp.embedded.person import Person
 from webapp.embedded.supervisor import Stack
@@ -34,7 +35,7 @@ STYLE = Style.WATERCOLOUR
 STYLE_NAME = "Watercolour"
 WORKS_SEED = 1
 WORKS = 12
-PRICE = 20
+PRICE = 14  # of 512×512 pixels; all three together cost seven times as much
 ARTIST = "colour@artists.example"
 ORDERS: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("1:1", ("house", "meadow", "sunset"), 11),
@@ -129,6 +130,7 @@ def _style_on_sale(artist: Person, bars: Progress) -> tuple[int, float]:
             return style.id, 0.0
         if style.training_status == TrainingStatus.COMPLETED and style.is_active:
             bars.add_task("style trained before", total=1, completed=1, note="")
+            artist.patch(f"/styles/{style.id}", json={"price_tokens": PRICE})
             report = FOLDER / "report.json"
             earlier = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
             return style.id, earlier.get("train_seconds", 0.0)
@@ -191,7 +193,7 @@ def _buy(
             "prompt_tags": list(prompt),
             "aspect_ratio": ratio,
             "seed": seed,
-            "expected_price_tokens": PRICE,
+            "expected_price_tokens": price_for_size(PRICE, AspectRatio(ratio)),
         },
         headers={"Idempotency-Key": f"demo-{time.time_ns()}"},
     )

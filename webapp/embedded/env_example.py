@@ -31,7 +31,8 @@ STORAGE_SECRET_KEY=
 # STORAGE_OTHER_KEYS=
 # name:password of operators at Flower, port 5555 of this machine
 FLOWER_BASIC_AUTH=
-# password of "admin" at Grafana, port 3000 of this machine; only with --profile operators
+# password of "admin" at Grafana, port 3000 of this machine; docker compose refuses to start
+# without it, also without --profile operators
 GRAFANA_PASSWORD=
 # where alerts go, one of both or both; only with --profile operators
 # ALERT_WEBHOOK_URL=
@@ -68,12 +69,14 @@ GRAFANA_PASSWORD=
 # docker-compose.yml has a service for each of these.
 IN_COMPOSE = {"database_url", "broker_url", "redis_url", "storage_url"}
 GIVEN_BY_COMPOSE = {
+    "mail_from": "empty without SMTP_URL",
     "env": "production",
     "internal_api_url": "http://web:8000",
     "trusted_proxies": "1",
     "content_credentials_chain": "empty, of CREDENTIALS_FOLDER",
     "content_credentials_roots": "empty, of CREDENTIALS_FOLDER",
     "content_credentials_key": "empty, of CREDENTIALS_FOLDER",
+    "watermark_keys": 'required: {"1": "…"}, with what openssl rand -hex 32 prints',
 }
 
 

@@ -17,6 +17,7 @@ MARK = "STYLE_LICENSE_STACK"  # in every child: what outlived a crash is found b
 SANDBOXES = {
     "google": ("GOOGLE_CLIENT_ID", "GOOGLE_BASE_URL"),
     "toss": ("TOSS_SECRET_KEY", "TOSS_BASE_URL"),
+    "mail": ("SMTP_URL",),
 }
 CHAIN_FILES = {
     "CONTENT_CREDENTIALS_CHAIN": CHAIN,
@@ -33,6 +34,7 @@ def environment(
     web_port: int,
     google_port: int,
     toss_port: int,
+    smtp_port: int,
     flower_port: int,
     database_url: str,
     redis_url: str,
@@ -60,6 +62,7 @@ def environment(
         "WORKER_CACHE_DIR": str(directory.absolute() / "worker"),
         "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
         "FLASK_APP": "webapp.app",
+        "WEBHOOKS_MAY_BE_LOCAL": "true",
     }
     if not environ.get("CONTENT_CREDENTIALS_CHAIN"):
         folder = directory.absolute() / "credentials"
@@ -71,6 +74,11 @@ def environment(
         embedded |= _of_google_sandbox(secret, google_port)
     if uses_sandbox(environ, "toss"):
         embedded |= _of_toss_sandbox(secret, toss_port)
+    if uses_sandbox(environ, "mail"):
+        embedded |= {
+            "SMTP_URL": f"smtp://127.0.0.1:{smtp_port}",
+            "MAIL_FROM": "Style License <no-reply@styles.example>",
+        }
     present = {name: value for name, value in environ.items() if value or name not in embedded}
     return embedded | present | {MARK: str(directory.resolve())}
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from webapp.domain.errors import IMAGE_ERRORS, DomainError
+from webapp.domain.errors import DomainError
+from webapp.domain.image_errors import IMAGE_ERRORS
 from webapp.domain.images import TRAINING_IMAGE
 
 CODE = Path(__file__).parents[1]

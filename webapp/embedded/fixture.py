@@ -3,9 +3,9 @@
 `record` copies a site without open jobs; `restore` fills an empty one at the same migration. The
 file names the weights of its base model: adapters of other weights must not be used.
 
-Not recorded: sign-ins, stored answers of idempotency keys, heartbeats, and data that only a running
-job needs (checkpoints, samples of a training, the handover of a step). So the file contains no
-credentials. Of objects only those that a row names are recorded.
+Not recorded: sign-ins, API keys, stored answers of idempotency keys, heartbeats, and data that only
+a running job needs (checkpoints, samples of a training, the handover of a step). So the file
+contains no credentials. Of objects only those that a row names are recorded.
 """
 
 import io
@@ -33,6 +33,11 @@ MOST_BYTES = 10_000_000
 LEFT_OUT = frozenset(
     {
         "sign_ins",
+        "api_keys",
+        "webhooks",
+        "webhook_deliveries",
+        "mail_digest_settings",
+        "mail_digests",
         "idempotency_keys",
         "sets_idempotency_keys",
         "heartbeats",
@@ -49,6 +54,7 @@ REPLACED = {
     ("checkpoints", "adapter_key"): f"CASE WHEN {SOLD} THEN adapter_key END",
     ("checkpoints", "sample_keys"): f"CASE WHEN {SOLD} THEN sample_keys ELSE '[]'::jsonb END",
     ("checkpoints", "thumbnail_keys"): f"CASE WHEN {SOLD} THEN thumbnail_keys ELSE '[]'::jsonb END",
+    ("checkpoints", "base_sample_keys"): "'[]'::jsonb",
     ("jobs", "handover"): "'{}'::jsonb",
     ("training_runs", "checkpoint_key"): "NULL",
     ("training_runs", "sample_keys"): "'[]'::jsonb",

@@ -98,10 +98,10 @@ class Person:
         headers = {"X-CSRFToken": self._csrf_token}
         data_of(self.http.patch(f"{API}{path}", headers=headers, **request))
 
-    def put(self, path: str) -> None:
-        """PUT without a body."""
+    def put(self, path: str, **request: Any) -> None:
+        """PUT `json=…`, or nothing."""
         headers = {"X-CSRFToken": self._csrf_token}
-        data_of(self.http.put(f"{API}{path}", headers=headers))
+        data_of(self.http.put(f"{API}{path}", headers=headers, **request))
 
     def pay(self, package_id: str, path: str = "/tokens/purchase") -> None:
         """Buy a package: create the payment, approve it at the sandbox, follow its redirect."""

@@ -66,6 +66,15 @@ PROCESSES: tuple[Process, ...] = (
         answers_at="http://127.0.0.1:{toss_port}/healthz",
     ),
     Process(
+        "mail",
+        Group.SITE,
+        (
+            *(PYTHON, "-m", "webapp.sandbox.mail", "--port", "{mail_port}"),
+            *("--smtp-port", "{smtp_port}", "--folder", "{directory}/mail"),
+        ),
+        answers_at="http://127.0.0.1:{mail_port}/healthz",
+    ),
+    Process(
         "web",
         Group.SITE,
         (
@@ -76,6 +85,8 @@ PROCESSES: tuple[Process, ...] = (
         answers_at="http://127.0.0.1:{web_port}/healthz",
     ),
     Process("relay", Group.WORKERS, (PYTHON, "-m", "webapp.domain.relay")),
+    # With `housekeeping`, which docker-compose.yml gives a worker of its own: two more processes
+    # would take some 200 MB of a machine whose data are few, so that none of it takes long.
     Process(
         "worker-cpu",
         Group.WORKERS,
@@ -96,6 +107,16 @@ PROCESSES: tuple[Process, ...] = (
         "worker-verify",
         Group.WORKERS,
         _worker("verify", tasks="tasks.on_cpu", children=1, queues="verify"),
+    ),
+    Process(
+        "worker-outgoing",
+        Group.WORKERS,
+        _worker("outgoing", tasks="tasks.on_cpu", children=1, queues="outgoing"),
+    ),
+    Process(
+        "worker-mail",
+        Group.WORKERS,
+        _worker("mail", tasks="tasks.on_cpu", children=1, queues="mail"),
     ),
     # Segments and edits photos. One child for both, without torch: a photo of 50 megapixels alone
     # takes up to 2 GB.

@@ -50,9 +50,10 @@ class Stack:
     """The embedded platform in one folder; a context manager that leaves nothing running.
 
     `environ` is the environment to add to: any of `DATABASE_URL`, `BROKER_URL`, `REDIS_URL`,
-    `STORAGE_URL`, `GOOGLE_CLIENT_ID` and `TOSS_SECRET_KEY` in it replaces the embedded service. A
-    port that is None is any free one. With a `proxy` the site is reached at its port, and `web` is
-    behind it. A `fixture` is restored into an empty site that uses embedded services only.
+    `STORAGE_URL`, `GOOGLE_CLIENT_ID`, `TOSS_SECRET_KEY` and `SMTP_URL` in it replaces the embedded
+    service. A port that is None is any free one. With a `proxy` the site is reached at its port,
+    and `web` is behind it. A `fixture` is restored into an empty site that uses embedded services
+    only.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Stack:
         web_port: int | None = None,
         google_port: int | None = None,
         toss_port: int | None = None,
+        mail_port: int | None = None,
         flower_port: int | None = None,
         proxy: Process | None = None,
         proxy_port: int | None = None,
@@ -79,6 +81,8 @@ class Stack:
             "web": web_port,
             "google": google_port,
             "toss": toss_port,
+            "mail": mail_port,
+            "smtp": None,
             "flower": flower_port,
         }
         if proxy:
@@ -95,7 +99,7 @@ class Stack:
 
     @property
     def urls(self) -> dict[str, str]:
-        """URLs of `web`, the sandboxes (`google`, `toss`), `flower`, and of a `proxy`."""
+        """URLs of `web`, the sandboxes (`google`, `toss`, `mail`), `flower`, and of a `proxy`."""
         return {name: f"http://localhost:{port}" for name, port in self._ports.items()}
 
     @property
@@ -105,7 +109,7 @@ class Stack:
 
     @property
     def is_all_ours(self) -> bool:
-        """Whether no real person can have an account: embedded database and both sandboxes."""
+        """Whether no real person can have an account: embedded database and all sandboxes."""
         return not self._environ.get("DATABASE_URL") and all(
             uses_sandbox(self._environ, name) for name in SANDBOXES
         )
@@ -202,6 +206,7 @@ class Stack:
             web_port=self._ports["web"] or 0,
             google_port=self._ports["google"] or 0,
             toss_port=self._ports["toss"] or 0,
+            smtp_port=self._ports["smtp"] or 0,
             flower_port=self._ports["flower"] or 0,
             database_url=postgres.url if postgres in self._servers else "",
             redis_url=redis.url if redis in self._servers else "",

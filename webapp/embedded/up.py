@@ -20,7 +20,8 @@ from webapp.embedded.persisted import EmbeddedError
 from webapp.embedded.processes import PYTHON, find_proxy
 from webapp.embedded.supervisor import Stack
 
-WEB_PORT, GOOGLE_PORT, TOSS_PORT, FLOWER_PORT, TLS_PORT = 8000, 8001, 8002, 5555, 8443
+WEB_PORT, GOOGLE_PORT, TOSS_PORT, MAIL_PORT = 8000, 8001, 8002, 8003
+FLOWER_PORT, TLS_PORT = 5555, 8443
 
 
 def main() -> int:
@@ -36,6 +37,7 @@ def main() -> int:
         tls_port=TLS_PORT,
         google_port=GOOGLE_PORT,
         toss_port=TOSS_PORT,
+        mail_port=MAIL_PORT,
         flower_port=FLOWER_PORT,
         fixture=FILE,
         report=lambda line: print(f"  {line}", flush=True),
@@ -65,6 +67,8 @@ def _print_urls(stack: Stack) -> None:
         print(f"  sign-in sandbox   {stack.urls['google']}  (anyone may sign in as anyone)")
     if uses_sandbox(os.environ, "toss"):
         print(f"  payment sandbox   {stack.urls['toss']}  (no money moves)")
+    if uses_sandbox(os.environ, "mail"):
+        print(f"  mail sandbox      {stack.urls['mail']}  (no mail is delivered)")
     name, _, password = stack.environment["FLOWER_BASIC_AUTH"].partition(":")
     print(f"  Flower            {stack.urls['flower']}  (as {name}, password {password})")
     print(f"  metrics           {stack.urls['web']}/metrics")
@@ -79,7 +83,7 @@ def _print_accounts(stack: Stack) -> None:
     for name, email, role in introductions():
         print(f"  {name:<16}  {email:<26}  {role}")
     print("  or any other e-mail address: a new account begins with 100 tokens")
-    print("\nOn two cores a picture takes 5 to 15 seconds, a training 2 to 4 minutes.")
+    print("\nOn two cores a picture takes 5 to 15 seconds, a training 2 to 10 minutes.")
 
 
 @contextmanager

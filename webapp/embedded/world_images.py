@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from webapp.domain.models.generation import GenerationStatus
+from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.payment import PurchaseStatus
+from webapp.domain.prices import price_for_size
 from webapp.embedded.cast import Buyer, Order
 from webapp.embedded.person import Person, RefusedError
 from webapp.schemas.fields import Listed
@@ -85,7 +86,9 @@ def _order(person: Person, order: Order, style: OwnStyleView) -> OwnGenerationVi
                     "prompt_tags": list(order.prompt),
                     "description": order.title,
                     "aspect_ratio": order.ratio,
-                    "expected_price_tokens": style.price_tokens,
+                    "expected_price_tokens": price_for_size(
+                        style.price_tokens, AspectRatio(order.ratio)
+                    ),
                 },
             )
         except RefusedError as error:

@@ -103,10 +103,19 @@ def _percent(style: OwnStyleView) -> float:
 
 
 def _published(person: Person, artist: Artist, style: OwnStyleView) -> OwnStyleView:
-    """Sell the last checkpoint of a trained style, with the cover that its artist chose."""
+    """Sell the last checkpoint of a trained style, with the cover and artworks of its artist."""
     if style.training_status == TrainingStatus.TRAINED:
         choice = {"checkpoint": style.checkpoints[-1].step, "cover": artist.cover}
         style = person.post(f"/styles/{style.id}/publish", OwnStyleView, json=choice)
     if style.training_status != TrainingStatus.COMPLETED:
         raise RefusedError(f"{style.name} was not trained: {style.failure}")
+    if artist.shown:
+        _show(person, artist, style)
     return style
+
+
+def _show(person: Person, artist: Artist, style: OwnStyleView) -> None:
+    """Show the artworks that an artist chose beside the samples."""
+    ids = {artwork.idx: artwork.id for artwork in style.artworks}
+    chosen = [{"artwork_id": ids[idx], "title": title} for idx, title in artist.shown]
+    person.put(f"/styles/{style.id}/shown-artworks", json={"artworks": chosen})

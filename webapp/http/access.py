@@ -1,9 +1,9 @@
 """Who may call a view: seven guards, one per route (docs/api.md, Authentication).
 
-A guard checks authentication, rate limit, CSRF header and role. The CSRF field of a form comes
-last, because the form has to be read for it. Then the view runs in the one transaction of the
-request, or opens several short ones itself (`own_transactions`). A route without a guard fails a
-test.
+A guard first refuses an API key that may not be used here (`api_keys`). Then it checks
+authentication, rate limit, CSRF header and role. The CSRF field of a form comes last, because the
+form has to be read for it. Then the view runs in the one transaction of the request, or opens
+several short ones itself (`own_transactions`). A route without a guard fails a test.
 """
 
 import ipaddress
@@ -17,6 +17,7 @@ from flask import Flask, Response, g, request, session
 from flask_login import UserMixin, current_user
 
 from webapp.domain import sets_tokens
+from webapp.domain.api_key_errors import ApiKeyExpired, ApiKeyInvalid
 from webapp.domain.db import transaction
 from webapp.domain.errors import (
     AccountInactive,
@@ -27,13 +28,14 @@ from webapp.domain.errors import (
     Unauthorized,
 )
 from webapp.domain.models.account import Artist, Role, User
+from webapp.domain.models.api_key import ApiKey, Scope
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.queries.viewing import ANYBODY, Viewer
-from webapp.domain.services import accounts, sets_accounts
+from webapp.domain.services import accounts, api_keys as key_services, sets_accounts
 from webapp.domain.sets_errors import AuthRequired, TokenExpired, TokenInvalid
 from webapp.domain.sets_tokens import Claims
 from webapp.extensions import app_settings, db, login_manager
-from webapp.http import csrf, rate_limits, secret_keys, temporary_space
+from webapp.http import api_keys, csrf, rate_limits, secret_keys, temporary_space
 from webapp.http.endpoints import Access, View, current_endpoint, endpoint_of, record
 
 SIGN_IN = "sign_in"
@@ -44,10 +46,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class SignedIn(UserMixin):
-    """The signed-in user of this request, for Flask-Login and the templates."""
+    """The user of this request, by a session or an API key, for Flask-Login and the templates."""
 
     user: User
-    sign_in_id: str
+    sign_in_id: str | None = None
+    key: ApiKey | None = None
 
 
 def user() -> User:
@@ -63,10 +66,13 @@ def current_artist() -> Artist:
 
 
 def viewer() -> Viewer:
-    """Return the viewer: a user, an administrator, or an anonymous visitor."""
+    """Return the viewer: a user, an administrator, or an anonymous visitor.
+
+    With an API key an administrator is a user like others.
+    """
     if not current_user.is_authenticated:
         return ANYBODY
-    return Viewer.of(user())
+    return Viewer.of(user()) if current_user.key is None else Viewer(user().id)
 
 
 def start_session(sign_in_id: str) -> None:
@@ -119,16 +125,15 @@ def current_sets_account() -> SetsAccount:
     return account
 
 
-def bearer() -> str | None:
-    """Return the token of the Authorization header, None without one."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
-
-
 def internal(*sources: str) -> Callable[[View], View]:
     """Allow our own workers, by token, source and (if a list is set) address."""
     guard = _guarded(Access.INTERNAL, lambda: _check_internal(sources))
     return lambda view: record(guard(view), sources=sources)
+
+
+def allows_keys(scope: Scope) -> Callable[[View], View]:
+    """Allow API keys with a scope as well; place it above the guard. Other views refuse keys."""
+    return lambda view: record(view, scope=scope)
 
 
 def own_transactions(view: View) -> View:
@@ -150,13 +155,15 @@ def or_worker(worker_view: View) -> Callable[[View], View]:
 
 
 def _is_worker_call() -> bool:
-    return request.headers.get("Authorization", "").startswith("Bearer ")
+    is_key = api_keys.sent() is not None
+    return request.headers.get("Authorization", "").startswith("Bearer ") and not is_key
 
 
 def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
+            api_keys.check()
             check()
             _reserve_space()
             endpoint = endpoint_of(guarded)
@@ -190,7 +197,8 @@ def _check_person(check_role: Callable[[], None]) -> None:
     if not current_user.is_authenticated:
         raise g.get("sign_in_error") or Unauthorized()
     rate_limits.enforce()
-    is_checked = csrf.is_checked_by_header(current_user.sign_in_id)
+    by_key = current_user.key is not None  # which no other site can make a browser send
+    is_checked = by_key or csrf.is_checked_by_header(current_user.sign_in_id)
     check_role()
     if not is_checked:
         csrf.check_field(current_user.sign_in_id)
@@ -208,7 +216,7 @@ def _check_is_admin() -> None:
 
 def _check_sets_account() -> None:
     """Authenticate the Sets account; a request that writes locks it until its end."""
-    token = bearer()
+    token = secret_keys.bearer()
     if token is not None:
         claims = sets_claims(token)
         rate_limits.enforce()
@@ -276,7 +284,10 @@ def _check_network(networks: Sequence[Network]) -> None:
 
 
 def load_sign_in(_request: Any) -> SignedIn | None:
-    """Return the user of the session cookie; without one, store the reason for the guard."""
+    """Return the user of the API key or else of the cookie, or store the reason for the guard."""
+    secret = api_keys.sent()
+    if secret is not None:
+        return _of_key(secret)
     sign_in_id = session.get(SIGN_IN)
     if not isinstance(sign_in_id, str):
         return None
@@ -288,6 +299,18 @@ def load_sign_in(_request: Any) -> SignedIn | None:
     g.sign_in_id = sign_in_id
     g.user_language = account.language
     return SignedIn(user=account, sign_in_id=sign_in_id)
+
+
+def _of_key(secret: str) -> SignedIn | None:
+    if current_endpoint().scope is None:
+        return None  # the guard refuses it
+    try:
+        key, account = key_services.authenticate(db.session(), secret)
+    except (ApiKeyInvalid, ApiKeyExpired, AccountInactive) as error:
+        g.sign_in_error = error
+        return None
+    g.user_language = account.language
+    return SignedIn(user=account, key=key)
 
 
 def is_loopback() -> bool:
@@ -320,15 +343,17 @@ def _count_request() -> None:
         return
     if endpoint.is_for_provider and _is_from(app_settings().toss_networks):
         return
-    has_token = access is Access.SETS and bearer() is not None
-    rate_limits.count_request(endpoint.bucket, _caller_key(access), has_token=has_token)
+    has_token = access is Access.SETS and secret_keys.bearer() is not None
+    rate_limits.count_request(
+        endpoint.bucket, _caller_key(access), has_token=has_token, key_id=api_keys.current_id()
+    )
     if request.routing_exception is not None or request.method == "OPTIONS":
         rate_limits.enforce()  # such a request reaches no guard
 
 
 def _caller_key(access: Access) -> str | None:
     """Return the key that a request is counted by; None for a visitor: counted by address."""
-    token = bearer() if access is Access.SETS else None
+    token = secret_keys.bearer() if access is Access.SETS else None
     if token is not None:
         try:
             return f"sets:{sets_claims(token).public_id}"

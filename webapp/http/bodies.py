@@ -13,12 +13,8 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
 from webapp.domain import images
-from webapp.domain.errors import (
-    FieldProblem,
-    InvalidRequest,
-    TooManyImages,
-    ValidationFailed,
-)
+from webapp.domain.errors import FieldProblem, InvalidRequest, ValidationFailed
+from webapp.domain.image_errors import TooManyImages
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
 from webapp.domain.services.verifications import VERIFIED_IMAGE
@@ -166,6 +162,12 @@ def profile_image() -> bytes | None:
     """Return the profile image, or None when the request has none."""
     file = request.files.get("profile_image")
     return read_limited(file, images.PROFILE_IMAGE.max_bytes) if is_chosen(file) else None
+
+
+def banner() -> bytes | None:
+    """Return the banner of an artist's page, or None when the request has none."""
+    file = request.files.get("banner")
+    return read_limited(file, images.BANNER_IMAGE.max_bytes) if is_chosen(file) else None
 
 
 def picture_to_verify() -> bytes:

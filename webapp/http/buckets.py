@@ -34,11 +34,17 @@ VERIFICATIONS = Bucket("verifications", RateLimitItemPerMinute(10), strict=True)
 VERIFICATIONS_AN_HOUR = Bucket("verifications-an-hour", RateLimitItemPerHour(60), strict=True)
 # Deep searches take seconds of a processor each, and share one queue.
 DEEP_SEARCHES = Bucket("deep-searches", RateLimitItemPerMinute(3), strict=True)
+# Nothing is refused: a person's second view of a style on a day is not counted.
+STYLE_VIEWS = Bucket("style-views", RateLimitItemPerDay(1), strict=True)
 IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
 ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
 # Zips of own pictures: one of 50 takes about ten seconds of a processor for its signed PDFs.
 ARCHIVES = Bucket("archives", RateLimitItemPerMinute(2), strict=True)
+# Test messages to webhooks: by person, because an address is deleted and added again for nothing.
+WEBHOOK_TESTS = Bucket("webhook-tests", RateLimitItemPerHour(10), strict=True)
 SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))
+# Of one API key, within the limits of its person: a program leaves room for the person and others.
+KEYS = Bucket("api-keys", RateLimitItemPerMinute(60))
 ANONYMOUS = Bucket("anonymous", RateLimitItemPerMinute(50))
 # An open page of a training or of test pictures polls up to 30 times a minute.
 SIGNED_IN_PAGES = Bucket("signed-in-pages", RateLimitItemPerMinute(200))

@@ -14,6 +14,7 @@ from flask import current_app, request
 from pydantic import BaseModel
 
 from webapp.domain.errors import DomainError
+from webapp.domain.models.api_key import Scope
 from webapp.http.buckets import Bucket
 
 JSON, EVENTS = "application/json", "text/event-stream"
@@ -78,6 +79,7 @@ class Endpoint:
 
     Attributes:
         access: its guard; None for a view that has none, which a test refuses.
+        scope: what an API key needs to call it; None for a view that refuses keys.
         operation: its parameters and its answer; None for pages.
         bucket: a rate limit of its own.
         sources: the workers that may call it.
@@ -92,6 +94,7 @@ class Endpoint:
     """
 
     access: Access | None = None
+    scope: Scope | None = None
     operation: Operation | None = None
     bucket: Bucket | None = None
     sources: tuple[str, ...] = ()

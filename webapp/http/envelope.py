@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
 from flask.json.provider import JSONProvider
 
+READS = frozenset({"GET", "HEAD"})
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_OMIT_MICROSECONDS
 
 
@@ -30,22 +32,29 @@ def plain(data: Any) -> Any:
 
 
 def success(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer with data: dataclasses, dicts, lists and plain values."""
-    return _answer({"success": True, "data": data, "meta": _meta()}, status, headers)
+    """Return an answer with data: dataclasses, dicts, lists and plain values.
+
+    To a GET it has an ETag, and is 304 to whoever has it. The ETag is that of the data, because
+    `meta` is another one each time.
+    """
+    content = orjson.dumps(data, option=JSON_OPTIONS)
+    body = {"success": True, "data": orjson.Fragment(content), "meta": _meta()}
+    response = _answer(body, status, headers)
+    if request.method in READS and status == HTTPStatus.OK:
+        response.set_etag(sha256(content).hexdigest(), weak=True)
+        response.make_conditional(request)
+    return response
 
 
 def cacheable(data: object, *, seconds: int) -> Response:
-    """Return an answer that a cache may keep; 304 to whoever has it.
+    """Return an answer that a cache may keep.
 
-    The ETag is that of the data, because `meta` is another one each time. Only the answer to a
-    request without cookies may be kept for others.
+    Only the answer to a request without cookies and without an API key may be kept for others.
     """
     response = success(data)
-    digest = sha256(orjson.dumps(data, option=JSON_OPTIONS)).hexdigest()
-    response.set_etag(digest, weak=True)
-    scope = "private" if request.cookies else "public"
+    is_of_somebody = request.cookies or "Authorization" in request.headers
+    scope = "private" if is_of_somebody else "public"
     response.headers["Cache-Control"] = f"{scope}, max-age={seconds}"
-    response.make_conditional(request)
     return response
 
 

@@ -18,6 +18,7 @@ from webapp.domain.gateways.cache import CacheUnavailable
 from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.gateways.storage import StorageUnavailable
 from webapp.http import envelope, field_errors, routes
+from webapp.http.headers import logged_path
 
 RETRY_AFTER_SECONDS = 5
 FIRST_ERROR, SERVER_ERROR = 400, 500
@@ -73,7 +74,7 @@ def _from_werkzeug(error: HTTPException) -> Response | HTTPException:
         return error  # a redirect by the router
     translated = _translated(error)
     if isinstance(translated, errors.InternalError):
-        structlog.get_logger().error("http_error", status=error.code, path=request.path)
+        structlog.get_logger().error("http_error", status=error.code, path=logged_path())
     response = answer(translated)
     if isinstance(error, MethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
@@ -105,5 +106,5 @@ def unexpected(error: Exception) -> Response:
         return unavailable(error)
     if current_app.testing and current_app.config.get("RAISE_UNEXPECTED"):
         raise error
-    structlog.get_logger().exception("unexpected_error", path=request.path)
+    structlog.get_logger().exception("unexpected_error", path=logged_path())
     return answer(errors.InternalError())

@@ -27,6 +27,7 @@ TEXTS = {
     "missing": "This is required.",
     "invisible_text": "Contains invisible characters.",
     "stacked_marks": "Has too many combining marks.",
+    "public_address": "Must be the address of a public web page that begins with https://.",
     "string_pattern_mismatch": "Has characters that are not allowed here.",
     "string_type": TEXT,
     "string_unicode": TEXT,

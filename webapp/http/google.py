@@ -22,10 +22,10 @@ from werkzeug.wrappers import Response
 
 from webapp.domain.errors import AccountInactive, DomainError
 from webapp.domain.services import accounts
-from webapp.domain.services.accounts import GoogleIdentity
+from webapp.domain.services.accounts import AddressNotVerified, GoogleIdentity
 from webapp.domain.settings import Settings
 from webapp.extensions import db
-from webapp.http import buckets, rate_limits, secret_keys
+from webapp.http import buckets, rate_limits, secret_keys, tour_cookie
 from webapp.http.access import public, start_session
 from webapp.http.operations import operation
 from webapp.schemas.accounts import GoogleAnswer, LoginQuery
@@ -187,12 +187,20 @@ def finish(blueprint: GoogleBlueprint, token: object) -> Response:  # noqa: ARG0
     answer.raise_for_status()
     claims = answer.json()
     identity = GoogleIdentity(
-        sub=str(claims["sub"]), email=str(claims["email"]), name=str(claims.get("name", ""))
+        sub=str(claims["sub"]),
+        email=str(claims["email"]) if claims.get("email_verified") is True else None,
+        name=str(claims.get("name", "")),
     )
-    sign_in = accounts.sign_in(db.session(), identity)
+    try:
+        sign_in = accounts.sign_in(db.session(), identity)
+    except AddressNotVerified:
+        return _to_login("address_not_verified")
     start_session(sign_in.id)
     g.sign_in_id = sign_in.id
-    return redirect(g.sign_in_next)
+    led_on = redirect(g.sign_in_next)
+    if sign_in.is_first:
+        tour_cookie.begin(led_on, sign_in.user_id)
+    return led_on
 
 
 def _signer() -> URLSafeTimedSerializer:

@@ -11,6 +11,7 @@ from webapp.domain.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 PROVIDER = "https://*.tosspayments.com"
+SIGNED_LINKS = "/unsubscribe/"  # of mails; whoever has one may follow it
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 
@@ -32,8 +33,13 @@ def register(app: Flask, settings: Settings) -> None:
             response.headers.setdefault(name, value)
         if response.mimetype == "application/json":
             response.headers.setdefault("Cache-Control", "no-store")
-            response.headers.add("Vary", "Cookie, Accept-Language")
+            response.headers.add("Vary", "Authorization, Cookie, Accept-Language")
         return response
+
+
+def logged_path() -> str:
+    """Return the path of the request for log lines: not of a link that works without a sign-in."""
+    return f"{SIGNED_LINKS}…" if request.path.startswith(SIGNED_LINKS) else request.path
 
 
 def allow_payment_window(response: Response, settings: Settings) -> None:

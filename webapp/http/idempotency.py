@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from flask import Response, g, request
@@ -19,6 +19,7 @@ from webapp.http.access import user
 from webapp.http.endpoints import Idempotency
 
 KEY_HEADER, KEY_FIELD = "Idempotency-Key", "idempotency_key"
+Made = TypeVar("Made")
 KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 
 
@@ -80,6 +81,23 @@ def form_once(
         run=lambda: envelope.plain(run()),
     )
     return answer.response
+
+
+def form_answered_once(
+    route: str, fields: Mapping[str, object], make: Callable[[], Made]
+) -> Made | None:
+    """Run the action of a plain form once; return what it made, None if the form was sent before.
+
+    What was made may hold a secret: nothing of it is stored. Raises as `form_once` does.
+    """
+    made: list[Made] = []
+
+    def run() -> dict[str, JsonValue]:
+        made.append(make())
+        return {}
+
+    form_once(route, fields, run)
+    return made[0] if made else None
 
 
 def _owner() -> KeyOwner:

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.services import operations
 from webapp.domain.signing_chain import SigningChain
+from webapp.http.headers import logged_path
 
 REQUEST_SECONDS = Histogram(
     "http_request_seconds", "Time until an answer begins, by route.", ["route", "status"]
@@ -69,7 +70,7 @@ def register(app: Flask) -> None:
                 log.info(
                     "request",
                     method=request.method,
-                    path=request.path,
+                    path=logged_path(),
                     status=response.status_code,
                     seconds=round(seconds, 3),
                 )

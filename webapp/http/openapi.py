@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 
 from webapp.domain.errors import DomainError, RateLimitExceeded
+from webapp.http import openapi_groups
 from webapp.http.endpoints import Access
 from webapp.http.errors import message
 from webapp.http.examples import example
@@ -69,10 +70,13 @@ def document(app: Flask) -> Document:
             "title": "Style License",
             "version": "1",
             "description": "Artists license their style; buyers get signed images. The same "
-            "routes answer under /api.",
+            "routes answer under /api. Programs send an API key, which a person makes at /me/keys.",
         },
         "servers": [{"url": PREFIX}],
-        "tags": [{"name": name} for name in sorted({route.name.split(".")[0] for route in routes})],
+        "tags": [
+            {"name": name, "description": openapi_groups.DESCRIPTIONS[name]}
+            for name in sorted({route.name.split(".")[0] for route in routes})
+        ],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": definitions,
@@ -117,11 +121,12 @@ class _DescribedRoute:
         route = self.route
         summary, _, details = route.documentation.partition("\n")
         description = f"Same as {route.canonical}." if route.is_alias else details.strip()
+        scope = f" API key: {route.endpoint.scope}." if route.endpoint.scope else ""
         described_operation: OperationObject = {
             "operationId": route.id,
             "tags": [route.name.split(".")[0]],
             "summary": summary.rstrip("."),
-            "description": f"{description} Access: {route.access}.".strip(),
+            "description": f"{description}{scope} Access: {route.access}.".strip(),
             "security": _security(route),
             "parameters": [*self._in_path(), *self._in_query(), *self._in_headers()],
             "responses": self._responses(),
@@ -191,8 +196,10 @@ class _DescribedRoute:
             }
             for status, codes in sorted(by_status.items())
         }
+        unchanged = (HTTPStatus.NOT_MODIFIED,) if self.route.is_tagged else ()
         succeeded = {
-            str(status): self._success(HTTPStatus(status)) for status in self.operation.statuses
+            str(int(status)): self._success(HTTPStatus(status))
+            for status in (*self.operation.statuses, *unchanged)
         }
         return succeeded | failed
 
@@ -253,16 +260,20 @@ def _errors_of(routes: list[Route]) -> list[type[DomainError]]:
 
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
+    scope = route.endpoint.scope
+    keys: list[dict[str, list[str]]] = [{"key": [scope.value]}] if scope else []
     if route.access is Access.PUBLIC:
-        return [{}, {"session": []}]
+        return [{}, {"session": []}, *keys]
     if route.access is Access.INTERNAL:
         return [{"internal": []}]
     own: dict[str, list[str]] = {"session": []}
     if route.is_unsafe:
         own["csrf"] = []
+    if route.endpoint.worker_view is not None:
+        return [own, *keys, {"internal": []}]
     if route.access is Access.SETS:
         return [{"sets": []}, own]
-    return [own, {"internal": []}] if route.endpoint.worker_view is not None else [own]
+    return [own, *keys]
 
 
 def _parameter(
@@ -309,6 +320,8 @@ def _headers(route: Route, status: HTTPStatus) -> dict[str, Reference]:
         names.append("Location")
     if status is HTTPStatus.CREATED and route.operation.idempotency is not None:
         names.append("Idempotent-Replayed")
+    if status in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED} and route.is_tagged:
+        names.append("ETag")
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         names.append("Retry-After")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -85,11 +85,19 @@ HEADERS: dict[str, Header] = {
     **{
         name: {"schema": _NUMBER, "description": "Of the tightest bucket."} for name in RATE_HEADERS
     },
+    "ETag": {"required": True, "schema": _TEXT, "description": "For If-None-Match."},
     "Idempotent-Replayed": {"schema": {"const": "true"}, "description": "A stored answer."},
 }
 SECURITY_SCHEMES: dict[str, SecurityScheme] = {
     "session": {"type": "apiKey", "in": "cookie", "name": "session"},
     "csrf": {"type": "apiKey", "in": "header", "name": csrf.HEADER},
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "sl_ and 40 hexadecimal digits",
+        "description": "An API key. Operations name the scope that it needs: "
+        "read, order or manage. Every key has read.",
+    },
     "internal": {"type": "http", "scheme": "bearer"},
     "sets": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }

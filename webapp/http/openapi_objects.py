@@ -31,6 +31,7 @@ SecurityScheme = TypedDict(
         "name": NotRequired[str],
         "scheme": NotRequired[str],
         "bearerFormat": NotRequired[str],
+        "description": NotRequired[str],
     },
 )
 

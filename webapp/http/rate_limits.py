@@ -32,6 +32,7 @@ from webapp.http.buckets import (
     ANONYMOUS_PAGES,
     DEEP_SEARCHES,
     IMAGES,
+    KEYS,
     LOGIN,
     SETS_ACCOUNTS,
     SETS_ACCOUNTS_A_DAY,
@@ -129,16 +130,24 @@ def count(bucket: Bucket, key: str, cost: int = 1) -> None:
         _usages().append(limits.hit(bucket, key, cost))
 
 
-def count_request(bucket: Bucket | None, user_id: str | None, *, has_token: bool = False) -> None:
+def count_request(
+    bucket: Bucket | None,
+    user_id: str | None,
+    *,
+    has_token: bool = False,
+    key_id: int | None = None,
+) -> None:
     """Count this request for its caller, and in the bucket of its view if that has one.
 
-    One with a token of Sets counts for its network too.
+    One with a token of Sets counts for its network too, one with an API key for the key.
     """
     g.caller = client_address() if user_id is None else user_id
     is_sign_in = bucket in {LOGIN, SIGN_INS}
     count(_bucket(is_signed_in=user_id is not None, is_sign_in=is_sign_in), g.caller)
     if has_token:
         count(SETS_TOKENS, client_network())
+    if key_id is not None:
+        count(KEYS, str(key_id))
     if is_sign_in:
         count(SIGN_INS, client_address())
         if bucket is LOGIN:
@@ -178,6 +187,12 @@ def count_deep_search() -> None:
     """Count a deep search of this request's network. Raises RateLimitExceeded."""
     count(DEEP_SEARCHES, client_network())
     enforce()
+
+
+def is_first(bucket: Bucket, key: str) -> bool:
+    """Tell whether there is room in a bucket, and take it; without rate limits, always."""
+    limits: RateLimits | None = current_app.extensions["rate_limits"]
+    return limits is None or not limits.hit(bucket, key).is_exceeded
 
 
 def limited(bucket: Bucket) -> Callable[[View], View]:

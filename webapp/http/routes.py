@@ -9,10 +9,10 @@ from http import HTTPStatus
 from flask import Flask
 from werkzeug.routing import Rule
 
-from webapp.domain import errors, sets_errors
+from webapp.domain import api_key_errors, errors, sets_errors
 from webapp.domain.errors import DomainError
 from webapp.http import csrf
-from webapp.http.endpoints import Access, Endpoint, Operation, endpoint_of
+from webapp.http.endpoints import JSON, Access, Endpoint, Operation, endpoint_of
 
 PREFIX = "/api/v1"
 CANONICAL = "api_v1."
@@ -34,6 +34,12 @@ OF_ACCESS: dict[Access, tuple[type[DomainError], ...]] = {
         errors.AccountInactive,
     ),
 }
+OF_KEYS = (
+    api_key_errors.ApiKeyInvalid,
+    api_key_errors.ApiKeyExpired,
+    errors.AccountInactive,
+    api_key_errors.ApiKeyScopeMissing,
+)
 OF_PERSONS = frozenset({Access.SIGNED_IN, Access.ARTIST, Access.ADMIN, Access.SETS})
 OF_BODIES = (errors.InvalidRequest, errors.PayloadTooLarge, errors.ValidationFailed)
 
@@ -104,6 +110,12 @@ class Route:
         return self.access is not Access.INTERNAL and not self.endpoint.is_uncounted
 
     @property
+    def is_tagged(self) -> bool:
+        """Tell whether answers have an ETag: those of GET with an envelope."""
+        has_data = self.operation.gives is not None and self.operation.media == JSON
+        return self.method == "GET" and has_data
+
+    @property
     def is_unsafe(self) -> bool:
         """Tell whether the method needs a CSRF token."""
         return self.method not in csrf.SAFE_METHODS
@@ -156,6 +168,7 @@ def errors_of(route: Route) -> Iterator[type[DomainError]]:
     yield from EVERYWHERE
     if route.is_counted:
         yield errors.RateLimitExceeded
+        yield from OF_KEYS if route.endpoint.scope else (api_key_errors.ApiKeyNotAllowed,)
     yield from OF_ACCESS[route.access]
     if route.access in OF_PERSONS and route.is_unsafe:
         yield errors.CsrfFailed

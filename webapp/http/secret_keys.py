@@ -1,6 +1,7 @@
-"""What the site signs with its secret key: the current key signs, its fallbacks are accepted too.
+"""What the site signs with its secret key, and the bearer tokens of requests.
 
-Sessions are signed by Flask, from the same two settings.
+The current key signs, its fallbacks are accepted too. Sessions are signed by Flask, from the same
+two settings.
 """
 
 import hmac
@@ -16,6 +17,12 @@ def serializer(salt: str) -> URLSafeTimedSerializer:
     """Return the serializer of signed cookies of one purpose."""
     # itsdangerous signs with the last key of a list.
     return URLSafeTimedSerializer([*reversed(app_settings().secret_keys)], salt=salt)
+
+
+def bearer() -> str | None:
+    """Return the token of the Authorization header, None without one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def is_bearer_of(tokens: Iterable[str]) -> bool:

@@ -98,7 +98,7 @@ class Sheet(FPDF):
         self.multi_cell(
             width,
             line,
-            self._writable(str(text)),
+            self.writable(str(text)),
             align=Align.L,
             new_x=XPos.LEFT,
             new_y=YPos.NEXT,
@@ -116,7 +116,8 @@ class Sheet(FPDF):
                 font.close()
         return file
 
-    def _writable(self, text: str) -> str:
+    def writable(self, text: str) -> str:
+        """Return text in which characters that the current font lacks are UNKNOWN."""
         font = self.fonts[SANS + self.font_style]
         glyphs = font.cmap if isinstance(font, TTFFont) else {}
         written = "".join(each if ord(each) in glyphs else UNKNOWN for each in text)
@@ -162,7 +163,7 @@ def _draw_picture(sheet: Sheet, content: Content) -> None:
             sheet.image(picture, w=picture.width * scale, h=picture.height * scale)
         sheet.leave(GAP / 2)
     else:
-        text = gettext("The owner keeps the picture private; only its SHA-256 is shown.")
+        text = gettext("The picture is not public; only its SHA-256 is shown.")
         sheet.write_lines(text, width=LEFT_WIDTH)
     _draw_qr_code(sheet, content.address)
     text = gettext("Scan the code to see whether the licence is still valid.")

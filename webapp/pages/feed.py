@@ -7,14 +7,16 @@ from collections import Counter
 
 from flask import Blueprint, render_template, request
 
-from webapp.domain.errors import NotFound, Unauthorized, ValidationFailed
+from webapp.domain.errors import InvalidTagLanguage, NotFound, Unauthorized, ValidationFailed
 from webapp.domain.queries import feed as feed_queries, training as training_queries
 from webapp.domain.queries.feed import FeedCard, FeedFilter
 from webapp.domain.queries.pagination import Page
 from webapp.domain.queries.training import TrainingUnderWay
+from webapp.domain.services.tags import MAX_NAME_TAG_LENGTH, normalise
 from webapp.extensions import app_settings, db, storage
 from webapp.http import bodies
 from webapp.http.access import public, viewer
+from webapp.pages import sorting
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import FeedQuery
 
@@ -29,8 +31,7 @@ PAGE_PARAMETERS = ("cursor", "limit")
 def show() -> str | tuple[str, int]:
     """Show the feed; for htmx, only the next cards."""
     filters = bodies.query(FeedQuery)
-    if "sort" not in request.args:
-        filters = filters.model_copy(update={"sort": _usual_sort()})
+    filters = filters.model_copy(update={"sort": sorting.chosen(filters.sort)})
     if filters.following and viewer().user_id is None:
         raise Unauthorized
     try:
@@ -38,12 +39,9 @@ def show() -> str | tuple[str, int]:
     except ValidationFailed as error:
         if "tags" not in error.details["fields"]:
             raise
-        return _render(filters, Page(results=[], next_cursor=None), error), error.status
+        filters = _without_wrong_tags(filters)
+        return _render(filters, _page(filters), error), error.status
     return _render(filters, page)
-
-
-def _usual_sort() -> str:
-    return "popular" if viewer().user_id is None else "recent"
 
 
 @blueprint.get("/training")
@@ -62,9 +60,10 @@ def _training() -> TrainingUnderWay | None:
 
 def _page(query: FeedQuery) -> Page[FeedCard]:
     filters = FeedFilter(
-        sort="popular" if query.sort == "popular" else "recent",
+        sort=query.sort,
         tags=tuple(query.tags),
         artist_id=query.artist_id,
+        aspect_ratio=query.aspect_ratio,
         following=query.following,
     )
     return feed_queries.pictures(
@@ -72,12 +71,27 @@ def _page(query: FeedQuery) -> Page[FeedCard]:
     )
 
 
+def _without_wrong_tags(filters: FeedQuery) -> FeedQuery:
+    """Return the filters of the first page without the texts that cannot be tags."""
+    tags = [tag for tag in filters.tags if _is_tag(tag)]
+    return filters.model_copy(update={"tags": tags, "cursor": None})
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        return bool(normalise([text], max_length=MAX_NAME_TAG_LENGTH))
+    except (InvalidTagLanguage, ValidationFailed):
+        return False
+
+
 def _render(
     filters: FeedQuery, page: Page[FeedCard], problem: ValidationFailed | None = None
 ) -> str:
     query = request.args.to_dict(flat=False)
-    if _usual_sort() == "popular":  # named, because a cursor is of one order, also after a sign-in
-        query.setdefault("sort", [filters.sort])
+    if problem:
+        query.pop("cursor", None)
+        query["tags"] = filters.tags
+    query = sorting.named(query, filters.sort)
     return render_template(
         "feed/cards.html" if is_fragment() else "feed/index.html",
         page=page,
@@ -85,7 +99,7 @@ def _render(
         is_first="cursor" not in query,
         query={name: values for name, values in query.items() if name not in PAGE_PARAMETERS},
         suggested_tags=_suggested_tags(filters.tags, page),
-        usual_sort=_usual_sort(),
+        usual_sort=sorting.usual(),
         problem=problem,
         training=None if is_fragment() else _training(),
     )

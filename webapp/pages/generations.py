@@ -7,8 +7,8 @@ from flask_babel import gettext
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.domain.errors import GenerationNotFound, ValidationFailed
-from webapp.domain.models.generation import GenerationStatus
+from webapp.domain.errors import ValidationFailed
+from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.queries import comments as comment_queries, generations as generation_queries
 from webapp.domain.queries.comments import CommentView
 from webapp.domain.queries.generation_views import FINAL, GenerationView, OwnGenerationView
@@ -16,7 +16,7 @@ from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import generations, notifications, offers
 from webapp.extensions import db, storage
 from webapp.http.access import public, signed_in, user, viewer
-from webapp.pages import problems, structured_data
+from webapp.pages import page_header, problems, structured_data
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import GenerationChanges
 
@@ -32,9 +32,7 @@ def show(generation_id: int) -> str:
 
     Private and unfinished ones are shown only to their owner.
     """
-    reader_id = viewer().user_id
-    if reader_id is not None:
-        notifications.mark_seen(db.session(), reader_id, generation_id)
+    page_header.mark_seen(notifications.of_pictures([generation_id]))
     return page(generation_id)
 
 
@@ -68,13 +66,19 @@ def describe(generation_id: int) -> AnyResponse | str | tuple[str, int]:
 @blueprint.get("/g/tiles")
 @signed_in
 def tiles() -> str:
-    """Return the tiles of the user's own pictures with these ids."""
-    images = []
-    for generation_id in request.args.getlist("id", type=int)[:MAX_TILES]:
-        image = _image(generation_id)
-        if not viewer().may_manage(image.user.id):
-            raise GenerationNotFound(id=generation_id)
-        images.append(image)
+    """Return the tiles of the user's own pictures with these ids.
+
+    With `seen`, the user looks at them: what was told of those that have ended is read.
+    """
+    images = generation_queries.managed(
+        db.session(),
+        storage(),
+        generation_ids=request.args.getlist("id", type=int)[:MAX_TILES],
+        viewer=viewer(),
+    )
+    ended = [image.id for image in images if generation_queries.is_final(image)]
+    if ended and "seen" in request.args:
+        notifications.mark_seen(db.session(), user().id, notifications.of_endings(ended))
     return render_template("generations/tiles.html", images=images)
 
 
@@ -105,12 +109,16 @@ def _piece(name: str, generation_id: int, **values: Any) -> str:
 
 
 def _render(name: str, image: GenerationView, **values: Any) -> str:
+    prices = offers.prices_today(db.session(), image.style.id) if _is_example(image) else None
+    if prices is not None:
+        prices = prices.for_size(AspectRatio(image.aspect_ratio))
     return render_template(
         f"generations/{name}.html",
         image=image,
         generation_id=image.id,
         is_owner=viewer().user_id == image.user.id,
-        can_order=_is_example(image) and offers.can_be_ordered(db.session(), image.style.id),
+        can_order=prices is not None,
+        prices=prices,
         viewer=viewer(),
         **values,
     )

@@ -22,7 +22,6 @@ from webapp.pages.sitemap import absolute
 from webapp.schemas.fields import PageQuery
 
 blueprint = Blueprint("licenses", __name__)
-QR_SCALE = 3
 
 
 @blueprint.get("/l/<public_id>")
@@ -144,5 +143,5 @@ def _has_pdf() -> bool:
 def _qr_code(address: str) -> Markup:
     """Return the QR code of an address as an SVG element, dark on white in every theme."""
     code = certificate_pdf.qr_code(address)
-    svg = code.svg_inline(scale=QR_SCALE, light="#fff", svgclass=None, lineclass=None)
+    svg = code.svg_inline(omitsize=True, light="#fff", svgclass=None, lineclass=None)
     return Markup(svg)  # noqa: S704 - of segno, which draws modules and no text

@@ -9,8 +9,12 @@ from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.queries import (
     accounts as account_queries,
     collections as collection_queries,
+    data_exports as data_export_queries,
     generations as generation_queries,
     liked as liked_queries,
+    payments as payment_queries,
+    payouts as payout_queries,
+    personal_data,
     styles as style_queries,
     users as user_queries,
 )
@@ -20,11 +24,11 @@ from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import OwnStyleCard
-from webapp.domain.services import accounts, leaving
+from webapp.domain.services import accounts, leaving, notifications
 from webapp.extensions import can_sign, db, storage
 from webapp.http import bodies
 from webapp.http.access import artist, signed_in, user, viewer
-from webapp.pages import problems, words
+from webapp.pages import page_header, problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems
 from webapp.schemas.accounts import ArtistChanges, Profile
@@ -70,7 +74,7 @@ def page_of_pictures(problem: str = "") -> str:
 @signed_in
 def settings() -> Answer:
     """Show the forms of profile and signature, and the links to sign out and leave."""
-    return _settings()
+    return page_of_settings()
 
 
 @blueprint.post("/settings")
@@ -86,7 +90,7 @@ def change() -> Answer:
             db.session(), storage(), user=user(), picture=picture, **fields.model_dump()
         )
     except (ValidationError, DomainError) as error:
-        return _settings(*problems.by_field(error, "profile_image"), form="profile")
+        return page_of_settings(*problems.by_field(error, "profile_image"), form="profile")
     return redirect(url_for(".settings", saved="profile"), 303)
 
 
@@ -108,7 +112,7 @@ def change_artist() -> Answer:
             **fields.model_dump(exclude={"signature_image"}),
         )
     except (ValidationError, DomainError) as error:
-        return _settings(*problems.by_field(error, "signature_image"), form="artist")
+        return page_of_settings(*problems.by_field(error, "signature_image"), form="artist")
     return redirect(url_for(".settings", saved="artist"), 303)
 
 
@@ -143,13 +147,17 @@ def leave() -> Answer:
 
 
 def _own(state: str) -> Page[OwnGenerationView]:
-    return generation_queries.own(
+    page = generation_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
         filters=STATES[state],
         page=bodies.page(bodies.query(PageQuery)),
     )
+    if not is_fragment():
+        listed = [picture.id for picture in page.results]
+        page_header.mark_seen(notifications.of_endings(listed))
+    return page
 
 
 def _liked() -> Page[FeedCard]:
@@ -171,12 +179,16 @@ def _styles() -> list[OwnStyleCard]:
     return page.results
 
 
-def _settings(wrong: Problems | None = None, status: int = 200, form: str = "") -> Answer:
+def page_of_settings(wrong: Problems | None = None, status: int = 200, form: str = "") -> Answer:
+    """Return the page of the settings, with the errors of one of its forms."""
+    page_header.mark_seen(notifications.of_targets("data_export"))
     page = render_template(
         "me/settings.html",
         account=account_queries.account(db.session(), storage(), user()),
         values=request.form if wrong else {},
         form=form,
+        data_export=data_export_queries.newest(db.session(), user().id),
+        most_megabytes=personal_data.MOST_FILE_MEGABYTES,
         problems=wrong or {},
         saved=words.SAVED.get(request.args.get("saved", "")),
     )
@@ -184,10 +196,15 @@ def _settings(wrong: Problems | None = None, status: int = 200, form: str = "") 
 
 
 def _farewell(wrong: Problems | None = None, status: int = 200) -> Answer:
+    account = account_queries.account(db.session(), storage(), user())
     page = render_template(
         "me/leave.html",
-        account=account_queries.account(db.session(), storage(), user()),
+        account=account,
+        has_refundable_tokens=payment_queries.has_refundable_tokens(
+            db.session(), user_id=user().id, balance=account.token_balance
+        ),
         outcome=leaving.expected_outcome(db.session(), user().id),
+        may_be_returned=payout_queries.may_be_returned(db.session(), user().id),
         problems=wrong or {},
     )
     return page, status

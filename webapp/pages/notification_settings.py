@@ -1,4 +1,4 @@
-"""/notifications/settings: which kinds of notifications a user gets."""
+"""/notifications/settings: which kinds of notifications a user gets, and how often by mail."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,17 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import LazyString, lazy_gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
+from webapp.domain.models.mail_digest import DigestFrequency
 from webapp.domain.models.notification_setting import ALWAYS_ON, NotificationKind
-from webapp.domain.queries import notification_settings as setting_queries
-from webapp.domain.services import notification_settings
-from webapp.extensions import db
+from webapp.domain.queries import (
+    mail_digests as digest_queries,
+    notification_settings as setting_queries,
+)
+from webapp.domain.services import mail_digest_settings, notification_settings, notifications
+from webapp.extensions import app_settings, db
+from webapp.http import localize
 from webapp.http.access import signed_in, user
-from webapp.pages import words
+from webapp.pages import page_header, words
 
 blueprint = Blueprint("notification_settings", __name__)
 
@@ -41,6 +46,14 @@ WORDS = {
     NotificationKind.REPORTS: KindWords(
         _("Decisions of administrators"), _("What became of your reports.")
     ),
+    NotificationKind.ACCOUNT: KindWords(
+        _("Your account"), _("A copy of your data is ready, or mails or webhooks were stopped.")
+    ),
+}
+FREQUENCIES = {
+    DigestFrequency.OFF: _("No mails"),
+    DigestFrequency.DAILY: _("Every morning"),
+    DigestFrequency.WEEKLY: _("Every Monday morning"),
 }
 OF_ARTISTS = frozenset({NotificationKind.STYLES, NotificationKind.SALES})
 
@@ -49,11 +62,14 @@ OF_ARTISTS = frozenset({NotificationKind.STYLES, NotificationKind.SALES})
 @signed_in
 def show() -> str:
     """Show the kinds of notifications that concern the user, with a checkbox for each."""
+    page_header.mark_seen(notifications.of_targets("mail_digest"))
     kinds = [each for each in setting_queries.own(db.session(), user().id) if _concerns(each.kind)]
     return render_template(
         "notifications/settings.html",
         kinds=kinds,
         texts=WORDS,
+        frequencies=FREQUENCIES if app_settings().sends_mail else None,
+        frequency=digest_queries.frequency(db.session(), user().id),
         saved=words.SAVED.get(request.args.get("saved", "")),
     )
 
@@ -61,7 +77,10 @@ def show() -> str:
 @blueprint.post("/notifications/settings")
 @signed_in
 def change() -> AnyResponse:
-    """Switch on the kinds that are checked, and off the others that the form shows."""
+    """Switch on the kinds that are checked, and off the others that the form shows.
+
+    A form without a frequency, or with one that is not known, changes nothing of the mails.
+    """
     checked = set(request.form.getlist("in_bell"))
     chosen = {
         kind: kind in checked
@@ -69,6 +88,15 @@ def change() -> AnyResponse:
         if _concerns(kind) and kind not in ALWAYS_ON
     }
     notification_settings.change(db.session(), user=user(), in_bell=chosen)
+    frequency = request.form.get("mail_digest")
+    if frequency in FREQUENCIES and app_settings().sends_mail:
+        mail_digest_settings.choose(
+            db.session(),
+            user=user(),
+            frequency=DigestFrequency(frequency),
+            language=localize.language(),
+            is_offered=True,
+        )
     return redirect(url_for(".show", saved="notifications"), 303)
 
 

@@ -1,9 +1,9 @@
 """/notifications: the user's notifications by day, with links, and the unread count."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.domain.models.notification import NotificationType
+from webapp.domain import notification_words
 from webapp.domain.queries import notifications as notification_queries
 from webapp.domain.services import notifications
 from webapp.extensions import db, storage
@@ -15,12 +15,6 @@ from webapp.pages.fragments import is_fragment
 from webapp.schemas.notifications import NotificationListQuery
 
 blueprint = Blueprint("notifications", __name__)
-MOST_UNREAD = 99  # more are not counted, so that no page waits for the count
-PAGES = {
-    "generation": "/g/{}",
-    "style": "/styles/{}",
-    "user": "/users/{}",
-}
 
 
 @blueprint.get("/notifications")
@@ -63,26 +57,7 @@ def mark_all_read() -> AnyResponse:
     return _back()
 
 
-@blueprint.app_template_filter("notification_page")
-def notification_page(notice: LocalizedNotification) -> str | None:
-    """Return the page a notification links to; None when there is none or it was deleted."""
-    picture_id = notice.target.generation_id
-    if notice.type == NotificationType.PAYMENT_COMPLETE or notice.target_type == "purchase":
-        return url_for("pages.wallet.show")
-    if notice.type == NotificationType.COMMENT:
-        return f"/g/{picture_id}#comment-{notice.target_id}" if picture_id else None
-    if notice.target_type == "set_job":
-        job_id = notice.metadata.get("job_id")
-        return f"/sets/{job_id}" if job_id else None
-    if notice.target_type == "generation" and picture_id is None:
-        return None
-    page = PAGES.get(notice.target_type)
-    return page and page.format(notice.target_id)
-
-
-def unread() -> int:
-    """Return the number of unread notifications of the user, at most MOST_UNREAD + 1."""
-    return notifications.unread_count(db.session(), user().id, most=MOST_UNREAD + 1)
+blueprint.app_template_filter("notification_page")(notification_words.page)
 
 
 def _back() -> AnyResponse:

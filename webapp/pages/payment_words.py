@@ -2,7 +2,10 @@
 
 from flask_babel import LazyString, format_decimal, gettext, lazy_gettext as _, ngettext
 
+from webapp.domain.gateways.payments import CANCELED_BY_BUYER
+from webapp.domain.models.ledger import TransferKind
 from webapp.domain.models.payment import Product, Purchase
+from webapp.domain.models.payout import PayoutStatus
 from webapp.domain.queries.payments import Order, OrderDetail
 from webapp.domain.queries.purchases import UserPurchase
 
@@ -35,22 +38,50 @@ SETS_PURCHASE_NEWS: dict[str, LazyString] = {
     ),
     "paid": _("Thank you. Your credits have been added."),
 }
+CANCELED = _("You canceled the payment. No money was taken.")
 TRANSACTION_TYPES: dict[str, LazyString] = {
     "all": _("All"),
     "purchase": _("Purchases"),
     "usage": _("Pictures ordered"),
     "refund": _("Refunds"),
     "earning": _("Earned"),
+    "payout": _("Payouts"),
     "bonus": _("Bonuses"),
 }
 TRANSACTION_STATES: dict[str, LazyString] = {
     "pending": _("held until delivery"),
     "refunded": _("refunded"),
 }
+PAYOUT_STATES: dict[str, LazyString] = {
+    PayoutStatus.REQUESTED: _("Requested"),
+    PayoutStatus.SETTLED: _("Paid out"),
+    PayoutStatus.DECLINED: _("Declined"),
+    PayoutStatus.WITHDRAWN: _("Withdrawn"),
+    PayoutStatus.RETURNED: _("Returned by the bank"),
+}
+# Lines of a statement of earned tokens.
+STATEMENT_LINES: dict[TransferKind, LazyString] = {
+    TransferKind.PAYOUT: _("Picture sold"),
+    TransferKind.REVERSAL: _("Picture refunded to its buyer"),
+    TransferKind.CONVERSION_BACK: _("Taken from the available tokens for a refund"),
+    TransferKind.COVER: _("Refund paid by the platform"),
+    TransferKind.CONVERSION: _("Made available for pictures"),
+    TransferKind.PAYOUT_REQUEST: _("Payout requested"),
+    TransferKind.PAYOUT_RETURN: _("Payout declined or withdrawn"),
+    TransferKind.PAYOUT_SETTLEMENT: _("Paid out"),
+    TransferKind.PAYOUT_REVERSAL: _("Payout returned by the bank"),
+}
+
+
+def is_canceled(order: OrderDetail) -> bool:
+    """Tell whether the buyer backed out of a payment."""
+    return order.failure is not None and order.failure["code"] == CANCELED_BY_BUYER
 
 
 def purchase_news(order: OrderDetail) -> LazyString:
     """Return the text about the state of a payment, for its buyer."""
+    if is_canceled(order):
+        return CANCELED
     of_sets = SETS_PURCHASE_NEWS if order.product != Product.TOKENS else {}
     return of_sets.get(order.status) or PURCHASE_NEWS[order.status]
 

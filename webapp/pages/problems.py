@@ -1,10 +1,13 @@
 """Errors of a plain form: a text for each field, for browsers without scripts."""
 
+from collections.abc import Mapping
+
 from flask import request
 from flask_babel import gettext
 from pydantic import ValidationError
 
-from webapp.domain.errors import DomainError, DuplicateUsername, ImageRefused, ValidationFailed
+from webapp.domain.errors import DomainError, DuplicateUsername, ValidationFailed
+from webapp.domain.image_errors import ImageRefused
 from webapp.extensions import db
 from webapp.http import bodies, field_errors
 from webapp.http.errors import message
@@ -36,9 +39,16 @@ def by_field(error: ValidationError | DomainError, field: str) -> tuple[Problems
     return {"": message(error)}, error.status
 
 
+def of_fields(error: ValidationError, usual: Mapping[str, object]) -> Problems:
+    """Return the error of each field, in the order of their names; `usual` as of `text_of`."""
+    names = {str(each["loc"][0]) for each in error.errors(include_url=False)}
+    return {name: text_of(error, name, usual.get(name, "")) for name in sorted(names)}
+
+
 def text_of(error: ValidationError, name: str, usual: object = "") -> str:
     """Return the error of a field: the usual text of its form, or why its text is refused."""
-    errors = [each for each in error.errors(include_url=False) if each["loc"][:1] == (name,)]
+    loc = tuple(name.split("."))
+    errors = [each for each in error.errors(include_url=False) if each["loc"][: len(loc)] == loc]
     surprising = [each for each in errors if each["type"] in field_errors.SURPRISING]
     for each in surprising or ([] if str(usual) else errors):
         return field_errors.text(each)

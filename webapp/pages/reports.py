@@ -1,4 +1,4 @@
-"""/report: report a style, picture, comment, user or tag."""
+"""/report: report a style, picture, comment, user, tag or collection."""
 
 from flask import Blueprint, render_template, request
 from flask_babel import LazyString, gettext, lazy_gettext as _
@@ -32,6 +32,7 @@ TARGETS: dict[str, tuple[LazyString, str]] = {
     ReportTarget.COMMENT: (_("Report this comment"), "/comments/{}"),
     ReportTarget.USER: (_("Report this user"), "/users/{}"),
     ReportTarget.TAG: (_("Report this tag"), "/"),
+    ReportTarget.COLLECTION: (_("Report this collection"), "/collections/{}"),
 }
 
 
@@ -70,7 +71,10 @@ def report() -> str | tuple[str, int]:
         reports.report(db.session(), user=user(), **fields.model_dump())
     except DuplicateReport as error:
         return _form(target, message=gettext(error.code)), error.status
-    return _form(target, message=gettext("Thank you. A moderator will look at it."))
+    text = gettext(
+        "Thank you. A moderator will look at it, and we will notify you of the decision."
+    )
+    return _form(target, message=text)
 
 
 def _form(target: Reported, texts: Problems | None = None, message: str = "") -> str:

@@ -60,7 +60,7 @@ IMAGE_CODES: dict[str, LazyString] = {
 # Why a photo failed. Other codes have the message of the API.
 FAILURES: dict[str, LazyString] = IMAGE_CODES | {
     "FILE_CHANGED": _("The file was changed after it was uploaded."),
-    "CONCEPT_NOT_FOUND": _("No part with a rule was found. Select one by clicking and try again."),
+    "CONCEPT_NOT_FOUND": _("No part with a rule was found in this photo."),
     "INVALID_RULE": _("The rule cannot be applied to this photo."),
     "TIMEOUT": _("Timed out."),
 }

@@ -23,12 +23,15 @@ from webapp.domain.errors import (
     Unauthorized,
     ValidationFailed,
 )
-from webapp.domain.services import ledger
-from webapp.extensions import app_settings, db
+from webapp.domain.models.account import Role
+from webapp.domain.prices import MAX_PRICE_TOKENS
+from webapp.domain.services.payouts import PayoutTerms
+from webapp.extensions import app_settings
 from webapp.http import csrf, errors as api_errors, field_errors
-from webapp.http.access import user
 from webapp.pages import (
     accounts,
+    api_keys,
+    artist_pages,
     assets,
     atom,
     clock,
@@ -36,20 +39,29 @@ from webapp.pages import (
     comments,
     contact,
     covers,
+    data_exports,
     feed,
     generations,
     licenses,
     likes,
+    mail_digests,
     me,
     notification_settings,
     notifications,
+    outgoing_webhooks,
+    page_header,
     payment_words,
+    payouts,
     reports,
     sets,
+    shown_artworks,
     sitemap,
+    statements,
     studio,
+    style_statistics,
     styles,
     terms,
+    tour,
     users,
     verifications,
     wallet,
@@ -68,24 +80,34 @@ LED_TO = ("/api/", "/storage/")
 blueprint = Blueprint("pages", __name__)
 for each in (
     accounts,
+    api_keys,
+    artist_pages,
     atom,
     collections,
     comments,
     contact,
     covers,
+    data_exports,
     feed,
     generations,
     licenses,
     likes,
+    mail_digests,
     me,
     notification_settings,
     notifications,
+    outgoing_webhooks,
+    payouts,
     reports,
     sets,
+    shown_artworks,
     site_documents,
     sitemap,
+    statements,
     studio,
+    style_statistics,
     styles,
+    tour,
     users,
     verifications,
     wallet,
@@ -98,7 +120,7 @@ blueprint.after_app_request(assets.compress)
 
 @blueprint.app_context_processor
 def frame() -> dict[str, object]:
-    """Give templates language, theme, and the functions that format numbers and times."""
+    """Give templates language, theme, worth of tokens, and functions that format numbers."""
     theme = request.cookies.get("theme")
     return {
         "has_demo_model": app_settings().has_demo_model,
@@ -108,9 +130,11 @@ def frame() -> dict[str, object]:
         "words": words,
         "payment_words": payment_words,
         "terms": terms,
-        "balance": balance,
-        "unread": notifications.unread,
-        "MOST_UNREAD": notifications.MOST_UNREAD,
+        "payout_terms": PayoutTerms.of(app_settings()),
+        "highest_price": MAX_PRICE_TOKENS,
+        "balance": page_header.balance,
+        "unread": page_header.unread,
+        "MOST_UNREAD": page_header.MOST_UNREAD,
         "csrf_token": csrf_token,
         "error_message": api_errors.message,
         "one_time_key": one_time_key,
@@ -133,14 +157,6 @@ def query_string(values: dict[str, list[str]]) -> str:
 blueprint.app_template_filter("in_words")(field_errors.translated)
 blueprint.app_template_filter("month_name")(clock.month_name)
 blueprint.app_template_filter("month_word")(clock.month_word)
-
-
-def balance() -> int:
-    """Return the spendable tokens of the user."""
-    if "balance" not in g:
-        g.balance = ledger.spendable(db.session(), user().id)
-    tokens: int = g.balance
-    return tokens
 
 
 def csrf_token() -> str:
@@ -283,9 +299,22 @@ def unknown_address(_error: HTTPException) -> AnyResponse:
 
 def not_found() -> AnyResponse:
     """Return the page for what does not exist or is not visible to this visitor."""
-    return make_response(render_template("errors/not_found.html"), NotFound.status)
+    page = render_template("errors/not_found.html", in_administration=_in_administration())
+    return make_response(page, NotFound.status)
 
 
 def problem(message: str, status: int) -> Response:
     """Return the error page."""
-    return make_response(render_template("errors/problem.html", message=message), status)
+    # After an error of the server nothing is read: the database may be unavailable.
+    page = render_template(
+        "errors/problem.html",
+        message=message,
+        in_administration=status < SERVER_ERROR and _in_administration(),
+    )
+    return make_response(page, status)
+
+
+def _in_administration() -> bool:
+    """Tell whether an administrator asked for a page of the administration."""
+    is_there = f"{request.path}/".startswith("/admin/")
+    return is_there and current_user.is_authenticated and current_user.user.role == Role.ADMIN

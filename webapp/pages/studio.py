@@ -6,15 +6,21 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import DomainError, ValidationFailed
-from webapp.domain.queries import accounts as account_queries, style_detail, styles as style_queries
+from webapp.domain.queries import (
+    accounts as account_queries,
+    checkpoints,
+    style_detail,
+    styles as style_queries,
+)
 from webapp.domain.queries.accounts import OwnArtist
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.style_detail import OwnStyleView
-from webapp.domain.services import accounts, offers, rights, styles
+from webapp.domain.services import accounts, notifications, offers, rights, styles
 from webapp.domain.services.artworks import MAX_IMAGE_TAGS, MAX_IMAGES, MIN_IMAGES
 from webapp.extensions import can_sign, db, storage
-from webapp.http import errors as api_errors
+from webapp.http import errors as api_errors, localize
 from webapp.http.access import artist, public, signed_in, user, viewer
+from webapp.pages import page_header, style_terms
 from webapp.schemas.accounts import ArtistChanges
 from webapp.schemas.styles import RetrainForm, StyleChanges
 
@@ -82,10 +88,10 @@ def change_signature() -> AnyResponse | tuple[str, int]:
 def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
     """Change the price of a style, or stop or start selling it, from a plain form."""
     try:
-        changes = StyleChanges.model_validate(dict(request.form)).terms()
+        changes = StyleChanges.model_validate(style_terms.fields()).terms()
         offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
-    except ValidationError:
-        return _home(gettext("Enter a whole number from 1 to 10,000.")), ValidationFailed.status
+    except ValidationError as error:
+        return _home(" ".join(style_terms.wrong(error).values())), ValidationFailed.status
     except DomainError as error:
         db.session.rollback()
         return _home(api_errors.message(error)), error.status
@@ -129,15 +135,24 @@ def _home(problem: str | None = None) -> str:
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     )
     active = next((style for style in page.results if style.is_active), None)
+    if active is not None:
+        page_header.mark_seen(notifications.of_style(active.id))
     return render_template(
         "studio/index.html",
         style=active and _style(active.id),
         earned=active and active.total_earned_tokens,
+        learned=active and _learned(active.id),
         others=[style for style in page.results if style is not active],
         person=_signature(),
         form=request.form,
         problem=problem,
     )
+
+
+def _learned(style_id: int) -> str | None:
+    """Return how much of the style was learned, in words, if that was measured."""
+    gain = checkpoints.sold_gain(db.session(), style_id)
+    return None if gain is None else localize.gain_summary(gain.learned)
 
 
 def _active() -> OwnStyleView | None:

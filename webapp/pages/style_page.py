@@ -6,6 +6,7 @@ from flask import render_template, request
 from flask_login import current_user
 
 from webapp.domain.errors import DomainError
+from webapp.domain.models.generation import AspectRatio
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.queries import (
     feed as feed_queries,
@@ -16,16 +17,16 @@ from webapp.domain.queries import (
     tags as tag_queries,
 )
 from webapp.domain.queries.feed import FeedFilter
-from webapp.domain.queries.generation_views import OwnGenerationView
+from webapp.domain.queries.generation_views import FINAL, OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.style_detail import OwnStyleView, StyleView
 from webapp.domain.queries.tags import Vocabulary
-from webapp.domain.services import follows, offers
+from webapp.domain.services import follows, notifications, offers, packages
 from webapp.extensions import db, storage
-from webapp.http import bodies, localize
+from webapp.http import bodies, localize, style_views
 from webapp.http.access import user, viewer
-from webapp.pages import links
+from webapp.pages import links, page_header, sorting
 from webapp.schemas.generations import FeedQuery
 
 PICTURES_SHOWN = 12
@@ -35,6 +36,7 @@ ORDER_FIELDS = (
     "negative_tags",
     "description",
     "legal_name",
+    "license_type",
     "aspect_ratio",
     "count",
     "seed",
@@ -49,29 +51,48 @@ def render(
     problem: DomainError | None = None,
     refused: DomainError | None = None,
     unknown_tags: Sequence[str] = (),
+    is_new_total: bool = False,
     untried: DomainError | None = None,
 ) -> str:
-    """Return the page of a style, with the errors of a form on it."""
+    """Return the page of a style, with the errors of a form on it.
+
+    `is_new_total` tells the total of an order, which the form had not shown before.
+    """
     style = _style(style_id)
     values: dict[str, object]
+    works: list[OwnGenerationView] = []
     if style.training_status == TrainingStatus.COMPLETED:
+        style_views.count_later(viewer(), style_id=style_id, artist_id=style.artist.id)
+        works = _works(style.id)
         values = _sale(style)
     else:
         values = {
             "run": style.training_log if isinstance(style, OwnStyleView) else None,
             "form": request.form or request.args,
         }
+    _mark_seen(style, works)
     return render_template(
         "styles/show.html",
         style=style,
         problem=problem,
         refused=refused,
         unknown_tags=unknown_tags,
+        is_new_total=is_new_total,
         untried=untried,
         again=_again(style_id),
         is_own=viewer().user_id == style.artist.id,
+        works=works,
         **values,
     )
+
+
+def _mark_seen(style: StyleView, works: list[OwnGenerationView]) -> None:
+    """Mark as read what the user was told of a style, and that pictures on its page have ended."""
+    try_outs = style.try_outs if isinstance(style, OwnStyleView) else []
+    states = {work.id: work.status for work in works}
+    states |= {try_out.id: try_out.status for try_out in try_outs}
+    ended = [generation_id for generation_id, status in states.items() if status in FINAL]
+    page_header.mark_seen(notifications.of_style(style.id), notifications.of_endings(ended))
 
 
 def pictures(style_id: int) -> str:
@@ -89,17 +110,27 @@ def _sale(style: StyleView) -> dict[str, object]:
     is_own = viewer().user_id == style.artist.id
     can_order = _can_order(style)
     vocabulary = tag_queries.vocabulary(db.session(), style.id, style.tags)
+    form = request.form or (_order_fields(style.id) if can_order else {})
     return {
         "has_begun": offers.is_in_period(style.valid_from, None),
         "can_order": can_order,
-        "form": request.form or (_order_fields(style.id) if can_order else {}),
+        "form": form,
+        "aspect_ratio": _aspect_ratio(form),
         "sample_words": _sample_words(style.id, vocabulary) if can_order else [],
         "recommended": vocabulary.recommended,
-        "works": _works(style.id),
+        "token_prices": packages.token_prices(),
         "earned": style_detail.earned(db.session(), style.id) if is_own else None,
         "is_following": _is_following(style.artist.id),
         **_gallery(style.id),
     }
+
+
+def _aspect_ratio(form: Mapping[str, str]) -> AspectRatio:
+    """Return the aspect ratio in the fields of an order, or the usual one."""
+    try:
+        return AspectRatio(form.get("aspect_ratio", ""))
+    except ValueError:
+        return AspectRatio.SQUARE
 
 
 def _sample_words(style_id: int, vocabulary: Vocabulary) -> list[list[str]]:
@@ -135,9 +166,9 @@ def _order_fields(style_id: int) -> Mapping[str, str]:
 
 
 def _gallery(style_id: int) -> dict[str, object]:
-    """Return a page of the public pictures in a style, newest or most liked first."""
+    """Return a page of the public pictures in a style, in the order chosen or usual."""
     query = bodies.query(FeedQuery)
-    sort = "popular" if query.sort == "popular" else "recent"
+    sort = sorting.chosen(query.sort)
     return {
         "pictures": feed_queries.pictures(
             db.session(),
@@ -147,6 +178,7 @@ def _gallery(style_id: int) -> dict[str, object]:
             page=bodies.page(query),
         ),
         "sort": sort,
+        "usual_sort": sorting.usual(),
         "is_first": "cursor" not in request.args,
     }
 

@@ -16,6 +16,8 @@ from webapp.domain.errors import (
     Unauthorized,
     ValidationFailed,
 )
+from webapp.domain.models.generation import AspectRatio
+from webapp.domain.prices import price_for_size
 from webapp.domain.queries import (
     search,
     style_detail,
@@ -29,7 +31,7 @@ from webapp.domain.services import generations, offers, previews, try_outs
 from webapp.extensions import db, storage
 from webapp.http import bodies, buckets, field_errors, idempotency, rate_limits
 from webapp.http.access import public, signed_in, user, viewer
-from webapp.pages import problems, style_page, words
+from webapp.pages import links, sorting, style_page, style_terms
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.checkpoints import Publication
 from webapp.schemas.generations import GenerationRequest, PreviewRequest
@@ -41,6 +43,8 @@ blueprint = Blueprint("styles", __name__)
 STYLES_SHOWN = 12
 FOUND_SHOWN = 8
 TAGS_SHOWN = 12
+# Fields of a test picture that its page carries.
+TRIED = ("prompt_tags", "aspect_ratio", "checkpoint")
 NUMBERS = ("seed", "count", "style_strength", "expected_price_tokens")
 CARDS = {"styles": "styles/cards.html", "artists": "styles/artists.html"}
 
@@ -57,7 +61,7 @@ def index() -> str:
     query = bodies.query(StyleListQuery)
     if query.following and viewer().user_id is None:
         raise Unauthorized
-    sort = "popular" if query.sort == "popular" else "recent"
+    sort = sorting.chosen(query.sort)
     page = style_queries.catalogue(
         db.session(),
         storage(),
@@ -66,23 +70,25 @@ def index() -> str:
             tags=tuple(query.tags),
             artist_id=query.artist_id,
             license_type=query.license_type,
+            max_price=query.max_price,
             following=query.following,
         ),
         viewer=viewer(),
         page=bodies.page(query),
     )
+    fields = sorting.named(_query(), sort)
     if is_fragment() and query.cursor:
-        return render_template("styles/cards.html", styles=page, query=_query())
+        return render_template("styles/cards.html", styles=page, query=fields)
     return render_template(
         "styles/browse.html" if is_fragment() else "styles/index.html",
         styles=page,
         tab="following" if query.following else sort,
-        tags=query.tags,
-        license_type=query.license_type,
-        artist_id=query.artist_id,
+        filters=query,
+        narrowed=_narrowed(query),
         popular_tags=tag_queries.of_popular_styles(db.session(), limit=TAGS_SHOWN),
         own=_own(),
-        query=_query(),
+        usual_sort=sorting.usual(),
+        query=fields,
     )
 
 
@@ -90,11 +96,18 @@ def _found() -> str:
     query = bodies.query(SearchQuery)
     lists: dict[str, Page[FoundStyle] | Page[FoundArtist] | list[str]]
     if query.type == "all":
-        found = search.overview(db.session(), storage(), text=query.q, limit=FOUND_SHOWN)
+        found = search.overview(
+            db.session(), storage(), text=query.q, limit=FOUND_SHOWN, filters=query.filters
+        )
         lists = {"styles": found.styles, "artists": found.artists, "tags": found.tags}
     else:
         results = search.find(
-            db.session(), storage(), text=query.q, kind=query.type, page=bodies.page(query)
+            db.session(),
+            storage(),
+            text=query.q,
+            kind=query.type,
+            filters=query.filters,
+            page=bodies.page(query),
         )
         if query.type == "styles":
             lists = {"styles": Page(results.styles, results.next_cursor)}
@@ -103,7 +116,26 @@ def _found() -> str:
     if is_fragment() and query.cursor:
         return render_template(CARDS[query.type], **lists, query=_query())
     template = "styles/found.html" if is_fragment() else "styles/index.html"
-    return render_template(template, **lists, typed=query.q, is_piece=is_fragment())
+    return render_template(
+        template,
+        **lists,
+        filters=query.filters,
+        narrowed=_narrowed(query),
+        typed=query.q,
+        is_piece=is_fragment(),
+    )
+
+
+def _narrowed(query: StyleListQuery | SearchQuery) -> dict[str, list[str]]:
+    """Return the chosen filters as fields of an address, empty ones as well."""
+    single = {
+        "license_type": query.license_type,
+        "max_price": query.max_price,
+        "artist_id": query.artist_id,
+    }
+    return {"tags": query.tags} | {
+        name: [] if value is None else [str(value)] for name, value in single.items()
+    }
 
 
 @blueprint.get("/styles/<id:style_id>")
@@ -142,9 +174,10 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
 
     try:
         body = _order(style_id)
-        unseen = _unseen_unknown_tags(body)
-        if unseen:
-            return style_page.render(style_id, unknown_tags=unseen), HTTPStatus.OK
+        unseen, is_new_total = _unseen_unknown_tags(body), _is_new_total(body)
+        if unseen or is_new_total:
+            page = style_page.render(style_id, unknown_tags=unseen, is_new_total=is_new_total)
+            return page, HTTPStatus.OK
         idempotency.form_once("POST /styles/:id/generate", body.model_dump(mode="json"), run)
     except ValidationError as error:
         problem = ValidationFailed(fields=field_errors.of_validation(error))
@@ -176,7 +209,7 @@ def publish(style_id: int) -> AnyResponse | tuple[str, int]:
     except (StyleLimitReached, StyleOutdated, ValidationFailed) as error:
         db.session.rollback()
         return style_page.render(style_id, problem=error), error.status
-    return redirect(url_for("pages.styles.show", style_id=style_id), 303)
+    return redirect(url_for("pages.styles.show", style_id=style_id, saved="on_sale"), 303)
 
 
 @blueprint.get("/styles/<id:style_id>/try-outs")
@@ -217,7 +250,11 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     except DomainError as error:
         db.session.rollback()
         return style_page.render(style_id, untried=error), error.status
-    return redirect(url_for("pages.styles.show", style_id=style_id, _anchor="try-outs"), 303)
+    # The form keeps what was tried, for the next picture.
+    address = links.with_known(
+        "pages.styles.show", TRIED, request.form, style_id=style_id, anchor="try-outs"
+    )
+    return redirect(address, 303)
 
 
 @blueprint.post("/styles/<id:style_id>/terms")
@@ -225,10 +262,10 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
 def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
     """Change price and licence of the artist's style, or stop or start selling it."""
     try:
-        terms = StyleChanges.model_validate(_terms()).terms()
+        terms = StyleChanges.model_validate(style_terms.fields()).terms()
         offers.edit(db.session(), user=user(), style_id=style_id, changes=terms)
     except ValidationError as error:
-        refused = ValidationFailed(fields=_wrong_terms(error))
+        refused = ValidationFailed(fields=style_terms.wrong(error))
         return style_page.render(style_id, refused=refused), ValidationFailed.status
     except (ValidationFailed, StyleLimitReached, StyleNotReady) as error:
         db.session.rollback()
@@ -236,23 +273,11 @@ def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
     return redirect(url_for("pages.styles.show", style_id=style_id, saved=1, _anchor="terms"), 303)
 
 
-def _wrong_terms(error: ValidationError) -> problems.Problems:
-    """Return the error of each field of price and licence, in the reader's language."""
-    names = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-    return {
-        name: problems.text_of(error, name, words.TERM_PROBLEMS.get(name, "")) for name in names
-    }
-
-
-def _terms() -> dict[str, str | None]:
-    """Return the fields of price and licence; an empty last day means none."""
-    return {
-        name: (text or None) if name == "valid_to" else text for name, text in request.form.items()
-    }
-
-
 def _order(style_id: int) -> GenerationRequest:
     fields = {name: text for name, text in request.form.items() if text.strip()}
+    expected = fields.get(f"expected_{fields.get('license_type')}_price")
+    if expected is not None:
+        fields["expected_price_tokens"] = _price_for_size(expected, fields.get("aspect_ratio", ""))
     numbers = {name: _number(fields[name]) for name in NUMBERS if name in fields}
     tags = {name: _tags_of(name) for name in ("prompt_tags", "negative_tags")}
     return GenerationRequest.model_validate(fields | tags | numbers | {"style_id": style_id})
@@ -267,6 +292,26 @@ def _unseen_unknown_tags(body: GenerationRequest) -> list[str]:
     preview = previews.preview(db.session(), viewer=viewer(), **of_preview)
     is_news = request.form.get("seen_unknown") != ", ".join(preview.unknown_tags)
     return preview.unknown_tags if preview.is_any_known and is_news else []
+
+
+def _is_new_total(body: GenerationRequest) -> bool:
+    """Tell whether the form showed another total than that of the order.
+
+    In a browser without scripts the button does not follow the choices of size, number and
+    licence: then the page shows the total before anything is charged.
+    """
+    seen = request.form.get("seen_total")
+    if seen is None or body.expected_price_tokens is None:
+        return False
+    return seen != str(body.expected_price_tokens * body.count)
+
+
+def _price_for_size(expected: str, aspect_ratio: str) -> str:
+    """Return what a form expects one picture to cost, given what it shows for 512×512 pixels."""
+    try:
+        return str(price_for_size(int(expected), AspectRatio(aspect_ratio or AspectRatio.SQUARE)))
+    except ValueError:
+        return expected  # the schema reports the error
 
 
 def _tags_of(field: str) -> list[str]:

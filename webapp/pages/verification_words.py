@@ -21,6 +21,7 @@ ADVICE: dict[str, LazyString] = {
     EXPIRED: _("Nobody may use the picture under this licence any more."),
     CertificateStatus.REVOKED: _("Nobody may use the picture under this licence any more."),
 }
+PROBABLE_HEADING = _("Probably a picture with a valid licence")
 MIXED_HEADING = _("This picture has several licences, and not all of them are valid")
 MIXED_ADVICE = _("The same picture was delivered to several orders. Look for yours below.")
 METHODS: dict[str, LazyString] = {
@@ -99,7 +100,17 @@ def busy(wait: str) -> str:
 
 def heading(matches: list[Match]) -> str:
     """Return the heading of an outcome with matches."""
+    if is_only_probable(matches):
+        return str(PROBABLE_HEADING)
     return str(MIXED_HEADING if _is_mixed(matches) else HEADINGS[matches[0].status])
+
+
+def is_only_probable(matches: list[Match]) -> bool:
+    """Tell whether no comparison has confirmed the valid licence that a watermark names."""
+    unclear = MARK_CONFIDENCES[Comparison.UNCLEAR]
+    return all(
+        match.status == CertificateStatus.VALID and match.confidence <= unclear for match in matches
+    )
 
 
 def advice(matches: list[Match]) -> str:

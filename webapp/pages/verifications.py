@@ -6,11 +6,11 @@ from flask import Blueprint, Response, make_response, render_template
 
 from webapp.domain.errors import (
     DomainError,
-    ImageRefused,
     RateLimitExceeded,
     ServiceUnavailable,
     ValidationFailed,
 )
+from webapp.domain.image_errors import ImageRefused
 from webapp.domain.queries import verifications as queries
 from webapp.domain.queries.verifications import DeepSearchState, ShownReport
 from webapp.domain.services.verifications import Verification

@@ -1,7 +1,7 @@
 """/wallet: balances, packages, transactions, payments, and the artist's earnings."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from urllib.parse import urlencode
 
@@ -25,25 +25,41 @@ from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.queries import (
     earnings as earning_queries,
     payments as payment_queries,
+    payouts as payout_queries,
     styles as style_queries,
     tokens as token_queries,
 )
 from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.queries.payments import OrderDetail
+from webapp.domain.queries.payouts import PayoutView
 from webapp.domain.queries.styles import OwnStyleCard
 from webapp.domain.queries.tokens import TransactionFilter
-from webapp.domain.services import earnings, packages, purchases, sets_purchases
+from webapp.domain.services import (
+    earnings,
+    notifications,
+    packages,
+    payouts,
+    purchases,
+    sets_purchases,
+)
 from webapp.extensions import app_settings, db, payment_addresses, storage
 from webapp.http import bodies, headers, idempotency, localize
 from webapp.http.access import own_transactions, signed_in, user
 from webapp.http.google import local_path
-from webapp.pages import clock, links, payment_words, wallet_export
+from webapp.pages import (
+    clock,
+    links,
+    page_header,
+    payment_words,
+    statements,
+    wallet_export,
+)
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems, by_field
 from webapp.schemas.tokens import Conversion, TransactionQuery
 
 blueprint = Blueprint("wallet", __name__)
-PURCHASES_SHOWN = 10
+PURCHASES_SHOWN = PAYOUTS_SHOWN = 10
 STYLES_SHOWN = MAX_LIMIT
 MONTHS_EARNED = 12
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
@@ -67,11 +83,18 @@ class LedgerQuery(TransactionQuery):
 
 @dataclass(frozen=True, slots=True)
 class Earnings:
-    """An artist's earnings: styles, most tokens first, and tokens by month, oldest first."""
+    """An artist's earnings: styles, most tokens first, and tokens by month, oldest first.
+
+    Payout requests and the months of statements are listed newest first; `payable` are the earned
+    tokens that can be paid out.
+    """
 
     styles: list[OwnStyleCard]
     months: list[tuple[datetime, int]]
     sold: int
+    payouts: list[PayoutView]
+    payable: int
+    statements: list[date]
 
 
 @blueprint.get("/wallet")
@@ -90,16 +113,23 @@ def show() -> str:
     return _page(ledger)
 
 
-def _page(ledger: dict[str, object], problems: Problems | None = None) -> str:
-    """Return the whole wallet, with the errors of the form for earned tokens."""
+def refused(problems: Problems, form: str) -> str:
+    """Return the whole wallet, with the errors of one of its forms for earned tokens."""
+    return _page(_ledger(LedgerQuery()), {form: problems})
+
+
+def _page(ledger: dict[str, object], problems: dict[str, Problems] | None = None) -> str:
+    """Return the whole wallet, with errors by form."""
     page = payment_queries.own(
         db.session(),
         payment_addresses(),
         user_id=user().id,
         status=None,
         page=PageRequest(limit=PURCHASES_SHOWN),
+        with_abandoned=False,
     )
     order = _order(request.args.get("order", ""))
+    page_header.mark_seen(notifications.of_targets("purchase", "payout"))
     return render_template(
         "wallet/index.html",
         problems=problems or {},
@@ -164,8 +194,8 @@ def convert() -> AnyResponse | tuple[str, int]:
         )
     except (ValidationError, DomainError) as error:
         texts, status = by_field(error, "amount")
-        return _page(_ledger(LedgerQuery()), texts), status
-    return redirect(url_for(".show", _anchor="earnings-title"), 303)
+        return refused(texts, "conversion"), status
+    return redirect(url_for(".show", saved="conversion", _anchor="earnings-title"), 303)
 
 
 def _convert(body: Conversion) -> dict[str, int]:
@@ -225,6 +255,7 @@ def _ledger(query: LedgerQuery) -> dict[str, object]:
     )
     return {
         "transactions": [localize.transaction(row) for row in page.results],
+        "of_earned": {row.id for row in page.results if token_queries.is_of_earned(row)},
         "next_cursor": page.next_cursor,
         "filters": query,
         "months": _months(user().created_at),
@@ -234,7 +265,8 @@ def _ledger(query: LedgerQuery) -> dict[str, object]:
 
 def _earnings() -> Earnings | None:
     """Return an artist's earnings by style and by month."""
-    if user().artist is None:
+    artist = user().artist
+    if artist is None:
         return None
     styles = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
@@ -250,6 +282,11 @@ def _earnings() -> Earnings | None:
         styles=sorted(styles, key=lambda style: -style.total_earned_tokens),
         months=list(zip(edges, amounts, strict=False)),
         sold=sum(style.usage_count for style in styles),
+        payouts=payout_queries.own(
+            db.session(), user_id=user().id, page=PageRequest(limit=PAYOUTS_SHOWN)
+        ).results,
+        payable=payouts.payable(db.session(), user().id),
+        statements=statements.months_since(artist.created_at),
     )
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC
+from unicodedata import normalize
 
 from webapp.domain.queries import tokens as token_queries
 from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
@@ -20,7 +21,7 @@ BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets read Korean as something 
 def lines(user_id: int, filters: TransactionFilter) -> Iterator[str]:
     """Yield the lines of the export, one page at a time, each in its own short session."""
     cursor: str | None = None
-    yield BYTE_ORDER_MARK + _line(COLUMNS)
+    yield BYTE_ORDER_MARK + line(COLUMNS)
     while True:
         with db.session() as short:
             page = token_queries.transactions(
@@ -30,7 +31,7 @@ def lines(user_id: int, filters: TransactionFilter) -> Iterator[str]:
                 filters=filters,
                 page=PageRequest(limit=MAX_LIMIT, cursor=cursor),
             )
-        yield "".join(_line(_cells(localize.transaction(row))) for row in page.results)
+        yield "".join(line(_cells(localize.transaction(row))) for row in page.results)
         cursor = page.next_cursor
         if cursor is None:
             return
@@ -45,18 +46,20 @@ def _cells(transaction: Transaction) -> tuple[str | int, ...]:
         transaction.amount if is_credit else -transaction.amount,
         transaction.balance_after,
         transaction.status,
-        _inert(transaction.memo),
-        _inert(style.name if style else ""),
+        inert(transaction.memo),
+        inert(style.name if style else ""),
         image.id if image else "",
-        _inert(transaction.order_id or ""),
+        inert(transaction.order_id or ""),
     )
 
 
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
+def inert(text: str) -> str:
+    """Return a text that no spreadsheet executes, also if its first sign is a full-width one."""
+    return f"'{text}" if normalize("NFKC", text).startswith(FORMULA) else text
 
 
-def _line(cells: tuple[str | int, ...]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+def line(cells: tuple[str | int, ...]) -> str:
+    """Return the line of some cells."""
+    written = io.StringIO()
+    csv.writer(written).writerow(cells)
+    return written.getvalue()

@@ -3,14 +3,24 @@
 A failure is shown in three parts: what happened, what it cost, and what to do next.
 """
 
-from flask_babel import LazyString, lazy_gettext as _, ngettext
+from flask_babel import LazyString, format_decimal, gettext, lazy_gettext as _, ngettext
 
+from webapp.domain import korean_words
+from webapp.domain.models.generation import AspectRatio
+from webapp.domain.prices import MAX_PRICE_TOKENS
 from webapp.domain.queries.style_detail import ArtworkView
+from webapp.http import localize
 from webapp.pages import terms
 
 MINUTE, HOUR = 60, 3600
 
 LICENSES = terms.CURRENT
+
+SHAPES: dict[AspectRatio, LazyString] = {
+    AspectRatio.SQUARE: _("Square"),
+    AspectRatio.LARGE_SQUARE: _("Large"),
+    AspectRatio.PORTRAIT: _("Portrait"),
+}
 
 CAUSES: dict[str, LazyString] = {
     "GPU_OOM": _("Out of memory, after retries."),
@@ -133,9 +143,14 @@ FIELD_PROBLEMS: dict[str, LazyString] = {
     "bio": _("Use at most 150 characters."),
     "artist_name": _("Please enter a name of 2 to 100 visible characters."),
     "contact_email": _("Please enter an e-mail address."),
+    "about": _("Use at most 2,000 characters."),
+    "links": _(
+        "Each link needs the address of a public web page that begins with https://, of at most 300"
+        " characters; its name has at most 40."
+    ),
     "signature_opacity": _("Please choose between 30 and 100 percent."),
     "signature_image": _("Please draw your signature or choose a file."),
-    "confirm": _("Please enter your username exactly as shown above."),
+    "confirm": _("Please enter your username exactly as shown."),
 }
 # Errors of plain forms whose API message is only meaningful to programs.
 FORM_PROBLEMS: dict[str, LazyString] = {
@@ -145,15 +160,30 @@ FORM_PROBLEMS: dict[str, LazyString] = {
     ),
     "METHOD_NOT_ALLOWED": _("This address only accepts forms. There is no page here."),
 }
+WHOLE_NUMBER = _(
+    "Enter a whole number from 1 to %(most)s.",
+    most=LazyString(format_decimal, MAX_PRICE_TOKENS),
+)
 TERM_PROBLEMS: dict[str, LazyString] = {
     "description": _("Please describe this style."),
-    "price_tokens": _("Enter a whole number from 1 to 10,000."),
+    "price_tokens": WHOLE_NUMBER,
+    "prices.personal": WHOLE_NUMBER,
+    "prices.commercial": WHOLE_NUMBER,
     "valid_to": _("Choose a date after today."),
 }
 SAVED: dict[str, LazyString] = {
     "profile": _("Your profile is saved."),
     "artist": _("Saved. All new pictures use this signature."),
+    "page": _("Your artist page is saved."),
     "notifications": _("Your notification settings are saved."),
+    "key_made": _("This form was sent twice. One key was made, and its secret was shown then."),
+    "webhook_made": _(
+        "This form was sent twice. One address was added, and its secret was shown then."
+    ),
+    "webhook_changed": _("The address is saved."),
+    "webhook_removed": _("The address is deleted. Nothing is sent to it from now on."),
+    "webhook_tested": _("A test is on its way. Reload this page to see what came of it."),
+    "key_revoked": _("The key is revoked. Programs with it are refused from now on."),
 }
 FAREWELLS: dict[str, LazyString] = {
     "deleted": _("Your account is deleted. Thank you for using Style License."),
@@ -165,6 +195,10 @@ SIGN_IN_ERRORS: dict[str, LazyString] = {
     "invalid_state": _("This sign-in expired, or was started in another window. Please try again."),
     "network_error": _("Google could not be reached. Please try again in a minute."),
     "account_inactive": _("This account was closed."),
+    "address_not_verified": _(
+        "Google has not verified the e-mail address of this account yet. Please verify it there,"
+        " then sign in again."
+    ),
     "server_error": _("Something went wrong on our side. Please try again."),
 }
 
@@ -189,6 +223,28 @@ def cause(code: str | None) -> str:
 def training_advice(code: str | None) -> str:
     """Return what the artist can do after a training failed with this cause."""
     return str(TRAINING_ADVICE.get(code or "", RETRAIN_ADVICE))
+
+
+def korean_word(tag: str) -> str | None:
+    """Return the Korean word for a tag, for readers of Korean; None without one."""
+    return korean_words.korean_for(tag) if localize.language() == "ko" else None
+
+
+def in_queue(ahead: int | None, seconds: int | None) -> str:
+    """Return how many wait before this one, and when it will be ready, as far as it is known."""
+    if ahead is None:
+        return gettext("In queue")
+    if ahead == 0 and seconds is None:
+        return gettext("In queue: next")
+    if ahead == 0:
+        return gettext("In queue: next, ready in about %(duration)s", duration=duration(seconds))
+    if seconds is None:
+        return gettext("In queue: %(count)s before it", count=format_decimal(ahead))
+    return gettext(
+        "In queue: %(count)s before it, ready in about %(duration)s",
+        count=format_decimal(ahead),
+        duration=duration(seconds),
+    )
 
 
 def duration(seconds: int | None) -> str:

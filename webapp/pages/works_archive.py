@@ -1,17 +1,15 @@
 """Several of one's own pictures as a zip: each file with its certificate as JSON and PDF.
 
-The zip is written while it is sent, so that one picture is in memory at a time. Pictures are packed
-already: nothing is compressed.
+The zip is written while it is sent, so that one picture is in memory at a time.
 """
 
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import orjson
 from pyhanko.sign.signers import SimpleSigner
 
-from webapp.domain import pdf_signature
+from webapp.domain import pdf_signature, zip_streams
 from webapp.domain.queries import licenses as license_queries
 from webapp.domain.queries.generation_files import PictureFile
 from webapp.domain.signing_chain import ChainUnusable
@@ -19,42 +17,11 @@ from webapp.extensions import app_settings, storage, unit_of_work
 from webapp.http import envelope
 from webapp.pages import licenses
 
-READABLE = 0o644 << 16  # by everybody, once unpacked
-EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip: the same files make the same archive
-
-
-class Unsent:
-    """What a zip has written and nobody has taken yet; without positions, so it is a stream."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, piece: bytes) -> int:
-        """Keep a piece."""
-        self._pieces.append(bytes(piece))
-        return len(piece)
-
-    def flush(self) -> None:
-        """Do nothing: all is kept until it is taken."""
-
-    def take(self) -> bytes:
-        """Return the pieces since the last call."""
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        return taken
-
 
 def pieces(files: Sequence[PictureFile]) -> Iterator[bytes]:
     """Yield the zip of these pictures, each read in its own short transaction."""
-    unsent, signer = Unsent(), _signer()
-    with zipfile.ZipFile(unsent, "w") as archive:  # type: ignore[call-overload]
-        for file in files:
-            for name, content in _entries(file, signer):
-                entry = zipfile.ZipInfo(name, EARLIEST)
-                entry.external_attr = READABLE
-                archive.writestr(entry, content)
-                yield unsent.take()
-    yield unsent.take()
+    signer = _signer()
+    return zip_streams.pieces(entry for file in files for entry in _entries(file, signer))
 
 
 def _entries(file: PictureFile, signer: SimpleSigner | None) -> Iterator[tuple[str, bytes]]:

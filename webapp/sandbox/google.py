@@ -33,6 +33,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
+from webapp.sandbox import favicon
+
 CODE_SECONDS = 60
 TOKEN_SECONDS = 3600
 MAX_GRANTS = 10_000  # codes and tokens; the oldest are deleted
@@ -144,6 +146,7 @@ def create_app(*, client_id: str | None = None, client_secret: str | None = None
         tokens=Grants(TOKEN_SECONDS),
     )
     app.register_blueprint(provider)
+    favicon.add_to(app)
     return app
 
 

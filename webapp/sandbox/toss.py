@@ -28,6 +28,7 @@ from flask import (
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
+from webapp.sandbox import favicon
 from webapp.sandbox.toss_shop import BAD_KEY, BAD_REQUEST, Answer, Payment, Refused, Shop
 
 APPROVAL_SECONDS = 600
@@ -66,6 +67,7 @@ def create_app(
     app.extensions["shop"] = shop
     app.register_error_handler(Refused, lambda error: error.answer)
     app.register_blueprint(provider)
+    favicon.add_to(app)
     return app
 
 

@@ -22,6 +22,7 @@ from webapp.schemas.fields import (
     Url,
 )
 from webapp.schemas.generations import OwnGenerationView
+from webapp.schemas.shown_artworks import Place, StyleOfArtwork
 from webapp.schemas.styles import OwnStyleCard, OwnStyleView
 
 Reason = Annotated[PlainText, Field(min_length=3, max_length=500, examples=["Seen by two people."])]
@@ -71,6 +72,18 @@ class CommentChange(Change):
     is_hidden: bool = Field(examples=[True])
 
 
+class CollectionFlag(Change):
+    """PATCH /admin/collections/:id."""
+
+    is_flagged: bool = Field(examples=[True])
+
+
+class ArtworkFlag(Change):
+    """PATCH /admin/artworks/:id."""
+
+    is_flagged: bool = Field(examples=[True])
+
+
 class UserChange(Change):
     """PATCH /admin/users/:id."""
 
@@ -100,7 +113,7 @@ class ReportListQuery(PageQuery):
 
 
 class ModerationQuery(PageQuery):
-    """GET /admin/tags, /styles, /generations and /comments."""
+    """GET /admin/tags, /styles, /generations, /comments and /collections."""
 
     is_flagged: bool | None = None
     is_active: bool | None = None
@@ -194,6 +207,32 @@ class ModeratedComment(Answer):
     is_hidden: bool = Field(examples=[True])
     created_at: Time
     updated_at: Time
+
+
+class ModeratedCollection(Answer):
+    """One collection that is public or hidden."""
+
+    id: Id
+    user: NamedUser
+    name: str = Field(examples=["Harbours"])
+    description: str = Field(examples=["Evenings at the sea"])
+    is_public: bool = Field(examples=[True])
+    is_flagged: bool = Field(examples=[False])
+    created_at: Time
+    updated_at: Time
+
+
+class ModeratedArtwork(Answer):
+    """One artwork that its artist has chosen to show; its preview may not be made yet."""
+
+    id: Id
+    title: str = Field(examples=["Pier at night"])
+    place: Place
+    thumbnail_url: Url | None
+    is_flagged: bool = Field(examples=[False])
+    style: StyleOfArtwork
+    user: NamedUser
+    created_at: Time
 
 
 class KnownUser(NamedUser):

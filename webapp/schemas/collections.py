@@ -41,12 +41,14 @@ class CollectionView(Answer):
     """A collection as its viewer sees it.
 
     `picture_count` and `cover_url` are of the pictures that are public, and of the viewer's own.
+    `is_hidden`: an administrator has hidden it; only its owner and administrators see it.
     """
 
     id: Id
     name: str = Field(examples=["Harbours"])
     description: str = Field(examples=["Evenings at the sea"])
     is_public: bool = Field(examples=[False])
+    is_hidden: bool = Field(examples=[False])
     user: Person
     picture_count: Count
     cover_url: Url | None

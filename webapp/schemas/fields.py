@@ -16,9 +16,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from webapp.domain import korean_words, visible_text
+from webapp.domain.prices import MAX_PRICE_TOKENS, MIN_PRICE_TOKENS
 
 MAX_BIGINT = 2**63 - 1
-MIN_PRICE_TOKENS, MAX_PRICE_TOKENS = 1, 10_000  # of one picture
 
 
 def as_written(text: Any) -> Any:
@@ -39,6 +39,11 @@ def as_written(text: Any) -> Any:
 def as_seen(text: Any) -> Any:
     """Return text without what cannot be seen; all else as it is."""
     return visible_text.without_invisible(text) if isinstance(text, str) else text
+
+
+def one_line(text: str) -> str:
+    """Return a text with each run of blanks as one space."""
+    return " ".join(text.split())
 
 
 def in_english(text: Any) -> Any:

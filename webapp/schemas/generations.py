@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field
 
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
+from webapp.domain.models.license import IssuedLicense
+from webapp.domain.models.style import LicenseType
+from webapp.domain.prices import MAX_PRICE_TOKENS
 from webapp.domain.services.visibility import MAX_PICTURES
 from webapp.schemas.fields import (
     Answer,
@@ -22,11 +25,20 @@ from webapp.schemas.fields import (
 from webapp.schemas.prompts import Prompt
 from webapp.schemas.styles import TagList
 
+BY_SIZE = ", ".join(f"{each} ×{each.price_factor}" for each in AspectRatio)
+
 
 class PreviewRequest(Prompt):
-    """POST /generations/preview: what decides the pictures of an order."""
+    """POST /generations/preview: what decides the pictures of an order, and their price."""
 
     style_id: Id
+    aspect_ratio: AspectRatio = Field(
+        AspectRatio.SQUARE,
+        description=f"the price grows with the pixels: {BY_SIZE}, at most {MAX_PRICE_TOKENS}",
+    )
+    license_type: LicenseType | None = Field(
+        None, description="personal by default, if the style sells it, else commercial"
+    )
 
 
 class GenerationRequest(PreviewRequest):
@@ -36,8 +48,9 @@ class GenerationRequest(PreviewRequest):
     expected_price_tokens: int | None = Field(
         None,
         ge=0,
-        le=10_000,
+        le=MAX_PRICE_TOKENS,
         validation_alias=AliasChoices("expected_price_tokens", "generation_cost_tokens"),
+        description="of one picture with the chosen licence and aspect ratio",
     )
     allow_duplicate: bool = False
     legal_name: PlainText | None = Field(
@@ -90,6 +103,7 @@ class FeedQuery(PageQuery):
     style_id: Id | None = None
     artist_id: Id | None = None
     user_id: Id | None = None
+    aspect_ratio: AspectRatio | None = None
     following: bool = False
 
 
@@ -185,9 +199,16 @@ class OwnGenerationView(GenerationView):
     negative_tags: list[Word]
     price_tokens: Count
     consumed_tokens: Count
+    license_type: IssuedLicense
     refunded: bool = Field(examples=[False])
     attempt: int = Field(ge=1, examples=[1])
     next_retry_at: Time | None
+    queue_ahead: Count | None = Field(
+        examples=[2], description="pictures that will be claimed before; null unless it waits"
+    )
+    expected_seconds: Count | None = Field(
+        examples=[240], description="until it has probably ended; null where that is not known"
+    )
     failure: GenerationFailed | None
     batch_id: str = Field(examples=["b_7Kq2"])
     is_try_out: bool = Field(

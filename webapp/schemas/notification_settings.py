@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from webapp.domain.models.mail_digest import DigestFrequency
 from webapp.domain.models.notification_setting import NotificationKind
 from webapp.schemas.fields import Answer, Body
 
@@ -19,10 +20,14 @@ class NotificationSettingChanges(Body):
     sales: bool | None = Field(None, description="the daily sales of one's styles")
     money: bool | None = Field(None, description=ALWAYS)
     reports: bool | None = Field(None, description=ALWAYS)
+    account: bool | None = Field(None, description=ALWAYS)
+    mail_digest: DigestFrequency | None = Field(
+        None, examples=["weekly"], description="how often unread notifications are mailed"
+    )
 
     def in_bell(self) -> dict[NotificationKind, bool]:
         """Return the kinds that are named, with their choice."""
-        chosen = self.model_dump(exclude_none=True)
+        chosen = self.model_dump(exclude_none=True, exclude={"mail_digest"})
         return {NotificationKind(name): is_on for name, is_on in chosen.items()}
 
 
@@ -38,3 +43,6 @@ class NotificationSettings(Answer):
     """Every kind, in the order in which the page shows them."""
 
     kinds: list[KindSetting]
+    mail_digest: DigestFrequency | None = Field(
+        examples=["off"], description="null: this site sends no mails"
+    )

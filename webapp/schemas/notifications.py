@@ -21,7 +21,19 @@ from webapp.schemas.fields import (
 )
 from webapp.schemas.generations import Person
 
-TargetType = Literal["generation", "style", "user", "comment", "purchase", "set_job", "report"]
+TargetType = Literal[
+    "generation",
+    "style",
+    "user",
+    "comment",
+    "purchase",
+    "payout",
+    "set_job",
+    "report",
+    "data_export",
+    "mail_digest",
+    "webhook",
+]
 Label = Annotated[SeenText, Field(min_length=1, max_length=50, examples=["attempt"])]
 Value = (
     Annotated[SeenText, Field(max_length=200)]
@@ -68,7 +80,10 @@ class NotificationView(Answer):
     target_id: Id
     target: Target
     count: int = Field(
-        ge=1, examples=[1], description="likes of a picture, finished pictures of an order, else 1"
+        ge=1,
+        examples=[1],
+        description="likes of a picture, its comments by the actor, finished pictures of an order;"
+        " else 1",
     )
     metadata: NotificationDetails = Field(examples=[{"attempt": 1}])
     message: str = Field(examples=["mina likes your picture in “Ink Harbor”."])

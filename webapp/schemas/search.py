@@ -4,7 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from webapp.domain.models.style import LicenseType
+from webapp.domain.queries.found_filter import FoundFilter
 from webapp.schemas.fields import Answer, Count, Id, Name, PageQuery, Price, Url, as_seen
+from webapp.schemas.prices import PricesOfStyle
+from webapp.schemas.styles import TagList
 
 
 class SearchQuery(PageQuery):
@@ -14,6 +18,23 @@ class SearchQuery(PageQuery):
         examples=["harbor"]
     )
     type: Literal["all", "styles", "artists"] = "all"
+    tags: TagList = Field(default=[], max_length=10, description="of styles, as the next three")
+    artist_id: Id | None = None
+    license_type: LicenseType | None = Field(None, description="that is sold")
+    max_price: Price | None = Field(
+        None,
+        description="in tokens, of 512×512 pixels with license_type, or else with the cheaper one",
+    )
+
+    @property
+    def filters(self) -> FoundFilter:
+        """The filters of styles."""
+        return FoundFilter(
+            tags=tuple(self.tags),
+            artist_id=self.artist_id,
+            license_type=self.license_type,
+            max_price=self.max_price,
+        )
 
 
 class ArtistOfFoundStyle(Answer):
@@ -30,8 +51,9 @@ class FoundStyle(Answer):
     name: Name
     thumbnail_url: Url | None
     artist: ArtistOfFoundStyle
-    price_tokens: Price
+    price_tokens: Price = Field(description="the lowest, of 512×512 pixels")
     generation_cost_tokens: Price
+    prices: PricesOfStyle
     usage_count: Count
     matched_by: Literal["name", "tag"]
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from webapp.domain.models.license import IssuedLicense
 from webapp.domain.models.sets_instance import SegmentationStatus
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
@@ -229,6 +230,7 @@ class RestyleOfPhoto(Answer):
     generation_id: Id
     certificate_url: Url | None = Field(description="once the image is delivered")
     price_tokens: Count
+    license_type: IssuedLicense
 
 
 class JobItem(Answer):

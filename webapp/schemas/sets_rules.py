@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import Field, JsonValue, StringConstraints
 
 from webapp.domain.models.documents import Setting
+from webapp.domain.models.style import LicenseType
+from webapp.domain.prices import MAX_PRICE_TOKENS
 from webapp.schemas.fields import Answer, Body, PageQuery, PlainText, SeenText, Time
 from webapp.schemas.sets_presets import PresetId
 
@@ -36,6 +38,18 @@ class ConceptSetting(Body):
     prompt: Annotated[PlainText, StringConstraints(min_length=1, max_length=200)] | None = Field(
         None, examples=["red curtain"]
     )
+    license_type: LicenseType | None = Field(
+        None, examples=[None], description="of what is painted with a style; its default if absent"
+    )
+    expected_price_tokens: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_PRICE_TOKENS,
+        examples=[None],
+        description="of one region that is painted with a style: at another price the execution is"
+        " refused with PRICE_CHANGED; without it the price of that moment is charged, whatever it"
+        " is. Not kept in a saved rule",
+    )
 
     def plain(self) -> Setting:
         """Return the setting as it is checked and stored; without what was left out or is null."""
@@ -47,6 +61,10 @@ class ConceptSetting(Body):
             setting["options"] = options
         if self.prompt is not None:
             setting["prompt"] = self.prompt
+        if self.license_type is not None:
+            setting["license_type"] = self.license_type
+        if self.expected_price_tokens is not None:
+            setting["expected_price_tokens"] = self.expected_price_tokens
         return setting
 
 
@@ -93,6 +111,7 @@ class SettingView(Answer):
     value: str | None = Field(examples=["#F4F1EA"])
     options: dict[str, JsonValue] = Field(examples=[{}])
     prompt: str | None = Field(examples=[None])
+    license_type: LicenseType | None = Field(examples=[None])
 
 
 class StoredSetting(Answer):
@@ -102,6 +121,10 @@ class StoredSetting(Answer):
     value: str | None = Field(None, examples=["#F4F1EA"])
     options: dict[str, JsonValue] | None = Field(None, examples=[{}])
     prompt: str | None = Field(None, examples=["red curtain"])
+    license_type: LicenseType | None = Field(None, examples=["commercial"])
+    expected_price_tokens: int | None = Field(
+        None, examples=[12], description="only in the own rule of an instance"
+    )
 
 
 class RuleView(Answer):

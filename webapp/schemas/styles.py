@@ -1,20 +1,29 @@
 """Bodies, queries and answers about styles."""
 
-import json
 from datetime import date
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from webapp.domain import market, names
 from webapp.domain.models.job import JobState
+from webapp.domain.models.shown_artwork import MAX_SHOWN
 from webapp.domain.models.style import (
     ArtworkStatus,
     LicenseType,
     PublishWhen,
     TrainingStatus,
 )
+from webapp.domain.prices import Prices
 from webapp.domain.services.offers import TermChanges
 from webapp.schemas.checkpoints import KeptCheckpoint
 from webapp.schemas.fields import (
@@ -35,9 +44,11 @@ from webapp.schemas.fields import (
     Url,
     Word,
 )
+from webapp.schemas.image_tags import ImageTags
+from webapp.schemas.prices import NewPrices, PricesOfStyle, SentPrices
+from webapp.schemas.shown_artworks import ShownArtworkView
 from webapp.schemas.try_outs import TryOutView
 
-MAX_NAMED_IMAGES = 101
 MIN_NAME_WIDTH = 3  # in Latin letters; a Korean syllable counts as two
 ACCEPT_SIMILAR = "use artworks that look nearly the same too; else they are left out: SIMILAR_IMAGE"
 
@@ -49,21 +60,6 @@ def _tag_list(value: Any) -> Any:
     return value
 
 
-def _json_map(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return json.loads(value) if value.strip() else {}
-        except (ValueError, RecursionError):
-            raise ValueError("Must be a JSON object.") from None
-    return value
-
-
-def _short_keys(value: dict[int, list[str]]) -> dict[int, list[str]]:
-    if any(not 0 <= index < MAX_NAMED_IMAGES for index in value):
-        raise ValueError("Keys must be indexes of images.")
-    return value
-
-
 def _long_enough(name: str) -> str:
     if names.width(name) < MIN_NAME_WIDTH:
         raise PydanticCustomError("string_too_short", "Too short.", {"min_length": MIN_NAME_WIDTH})
@@ -71,15 +67,13 @@ def _long_enough(name: str) -> str:
 
 
 TagList = Annotated[list[Tag], BeforeValidator(_tag_list)]
-ImageTags = Annotated[
-    dict[int, Annotated[list[Tag], Field(max_length=20)]],
-    BeforeValidator(_json_map),
-    AfterValidator(_short_keys),
-]
 
 
 class StyleFields(Body):
-    """What an artist says of a new style, in a form or in JSON."""
+    """What an artist says of a new style, in a form or in JSON.
+
+    Its prices are `prices`, or for one licence `price_tokens` and `license_type`.
+    """
 
     name: Annotated[PlainText, AfterValidator(_long_enough)] = Field(
         min_length=2,
@@ -95,10 +89,17 @@ class StyleFields(Body):
         description="the tag that stands for the name; made of the name where it is left out",
     )
     description: PlainText = Field(min_length=1, max_length=2000, examples=["Piers in ink."])
-    price_tokens: Price = Field(
-        validation_alias=AliasChoices("price_tokens", "generation_cost_tokens")
+    prices: NewPrices | None = Field(None, description="of one licence or both")
+    price_tokens: Price | None = Field(
+        None,
+        validation_alias=AliasChoices("price_tokens", "generation_cost_tokens"),
+        validate_default=True,
+        examples=[120],
+        description="of license_type, the only licence; required without prices, else ignored",
     )
-    license_type: LicenseType = LicenseType.PERSONAL
+    license_type: LicenseType = Field(
+        LicenseType.PERSONAL, description="the only licence; ignored with prices"
+    )
     valid_from: date | None = Field(None, description=MARKET_DAY)
     valid_to: date | None = Field(None, description=MARKET_DAY)
     tags: TagList = Field(default=[], max_length=10)
@@ -110,6 +111,19 @@ class StyleFields(Body):
         PublishWhen.BY_ARTIST,
         description="put on sale by its artist, or by itself as soon as it is trained",
     )
+
+    @field_validator("price_tokens")
+    @classmethod
+    def _required(cls, price: int | None, info: ValidationInfo) -> int | None:
+        if price is None and info.data.get("prices", ...) is None:
+            raise PydanticCustomError("missing", "Field required")
+        return price
+
+    def sold(self) -> Prices:
+        """Return the prices of the licences that are sold."""
+        if self.prices is not None:
+            return self.prices.prices()
+        return Prices.of_one(self.license_type, self.price_tokens or 0)
 
     @model_validator(mode="after")
     def _period(self) -> "StyleFields":
@@ -123,21 +137,32 @@ class StyleChanges(Body):
     """PATCH /styles/:id by its artist: absent fields stay, and only `valid_to` may be null."""
 
     description: PlainText = Field("", min_length=1, max_length=2000)
+    prices: NewPrices = Field(NewPrices(personal=1), description="all that is sold from now on")
     price_tokens: Price = Field(
-        1, validation_alias=AliasChoices("price_tokens", "generation_cost_tokens")
+        1,
+        validation_alias=AliasChoices("price_tokens", "generation_cost_tokens"),
+        description="of the style's license_type; ignored with prices",
     )
-    license_type: LicenseType = LicenseType.PERSONAL
+    license_type: LicenseType = Field(
+        LicenseType.PERSONAL,
+        description="if it is another one than the style's, the only one from now on;"
+        " ignored with prices",
+    )
     valid_to: date | None = Field(None, description=MARKET_DAY)
     is_active: bool = True
 
     def terms(self) -> TermChanges:
         """Return what changes, without what was left out."""
-        return cast("TermChanges", self.model_dump(exclude_unset=True))
+        changes = cast("TermChanges", self.model_dump(exclude_unset=True))
+        if "prices" in changes:
+            changes["prices"] = self.prices.prices()
+        return changes
 
 
 class StyleForm(StyleFields):
     """POST /styles as multipart."""
 
+    prices: SentPrices = Field(None, description="of one licence or both, as JSON")
     image_tags: ImageTags = Field(default={})
 
 
@@ -188,7 +213,12 @@ class StyleListQuery(PageQuery):
     tags: TagList = Field(default=[], max_length=10)
     tags_any: TagList = Field(default=[], max_length=10)
     artist_id: Id | None = None
-    license_type: LicenseType | None = None
+    license_type: LicenseType | None = Field(None, description="that is sold")
+    max_price: Price | None = Field(
+        None,
+        description="in tokens, of license_type; without one, of the cheaper licence;"
+        " of 512×512 pixels",
+    )
     following: bool = False
     training_status: TrainingStatus | Literal["all"] = TrainingStatus.COMPLETED
 
@@ -212,9 +242,10 @@ class StyleCard(Answer):
     thumbnail_url: Url | None
     artist: ArtistOfStyle
     training_status: TrainingStatus
-    price_tokens: Price
+    price_tokens: Price = Field(description="of license_type, of 512×512 pixels: the lowest")
     generation_cost_tokens: Price
-    license_type: LicenseType
+    license_type: LicenseType = Field(description="of orders that choose none")
+    prices: PricesOfStyle
     usage_count: Count
     tags: list[Word]
     created_at: Time
@@ -267,6 +298,10 @@ class StyleView(StyleCard):
         examples=[False], description="trained on other weights than are in use: not drawn any more"
     )
     sample_images: list[Url]
+    base_sample_images: list[Url] = Field(description="the same without the style, if known")
+    shown_artworks: list[ShownArtworkView] = Field(
+        max_length=MAX_SHOWN, description="artworks that the artist shows; no licence covers them"
+    )
 
 
 class ArtworkView(Answer):
@@ -318,6 +353,12 @@ class TrainingLog(Answer):
     tries: Count
     state: JobState | None
     waits_for_uploads: bool = Field(examples=[False])
+    queue_ahead: Count | None = Field(
+        examples=[2], description="trainings that will be claimed before; null unless it waits"
+    )
+    expected_seconds: Count | None = Field(
+        examples=[240], description="until it has probably ended; null where that is not known"
+    )
     losses: list[list[float | None]] = Field(examples=[[[10, 0.21, None]]])
     samples: list[Url]
     checkpoints: list[Checkpoint]

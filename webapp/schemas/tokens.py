@@ -42,7 +42,7 @@ class TransactionQuery(PageQuery):
     """GET /tokens/transactions."""
 
     type: Annotated[
-        Literal["all", "purchase", "usage", "refund", "earning", "bonus", "credit"],
+        Literal["all", "purchase", "usage", "refund", "earning", "payout", "bonus", "credit"],
         BeforeValidator(_canonical),
     ] = "all"
     direction: Literal["in", "out"] | None = None
@@ -94,7 +94,7 @@ class TransactionView(Answer):
     """One move of tokens, seen from one side."""
 
     id: Id
-    type: Literal["purchase", "usage", "refund", "earning", "bonus", "credit"]
+    type: Literal["purchase", "usage", "refund", "earning", "payout", "bonus", "credit"]
     direction: Literal["in", "out"]
     amount: int = Field(ge=1, examples=[120])
     unit: Literal["token", "credit"]

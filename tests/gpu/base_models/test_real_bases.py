@@ -58,6 +58,7 @@ def test_the_plain_base_draws_what_its_own_pipeline_draws(kind, request):
         positive=base.encode_prompts([PROMPT]),
         negative=base.encode_prompts([NEGATIVE]),
         noise=seed_noise(base, SEED, width=32, height=32)[None],
+        seeds=(SEED,),
         guidance=torch.tensor([5.0]),
         adapters=(None,),
         steps=STEPS,

@@ -74,7 +74,9 @@ def test_what_it_keeps_depends_on_the_time_of_each_row(unet):
     assert not torch.allclose(both[0], both[1], atol=1e-2)
 
 
-def test_it_is_read_back_from_a_folder_as_it_was_written(unet, tmp_path):
+@pytest.mark.parametrize("depth", [0, 2])
+def test_it_is_read_back_from_a_folder_as_it_was_written(depth, tmp_path):
+    unet = ShortcutUNet(**TINY, detail_width=16, detail_depth=depth).eval()
     with torch.no_grad():
         unet.shortcut.bias.normal_()
     write_tiny_model(tmp_path / "model")

@@ -10,9 +10,9 @@ from transformers import AutoTokenizer
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.fit_codec import fit_codec
 from gpu.pretrain.latents import CHUNK, LatentStore, SceneSet, draw_in_processes
-from gpu.pretrain.recipe import LOW_NOISE, Bucket, Settings, Stage, shares_of_times
+from gpu.pretrain.recipe import Bucket, Settings, Stage
 from gpu.pretrain.sample import load_codec, load_networks, sample
-from gpu.pretrain.train import Trainer, draw_times
+from gpu.pretrain.train import Trainer
 
 CPU = torch.device("cpu")
 
@@ -101,6 +101,28 @@ def test_a_frozen_text_encoder_is_not_trained(settings):
     assert all(map(torch.equal, networks[1].parameters(), before[1]))
 
 
+def test_a_run_of_the_head_alone_changes_nothing_else(settings):
+    trainer = Trainer(replace(settings, trains_text_encoder=False, trains_head_only=True), CPU)
+    unet = trainer.networks.unet
+    before = {name: p.detach().clone() for name, p in unet.named_parameters()}
+    trainer.run()
+
+    changed = {n for n, p in unet.named_parameters() if not torch.equal(p, before[n])}
+    assert changed
+    assert all(name.startswith("detail.") for name in changed)
+
+
+def test_the_head_knows_the_spread_of_the_latents_it_is_trained_on(settings):
+    trainer = Trainer(settings, CPU)
+    trainer.run()
+    first = settings.stages[0].buckets[0]
+    latents, _, _ = trainer._stores[first.size].rows(np.arange(first.scenes), np.zeros(6, int))
+
+    head = load_networks(settings.out / "model").unet.detail
+    assert torch.allclose(head.latent_std, latents.std(dim=(0, 2, 3)), rtol=2e-3)
+    assert torch.allclose(head.latent_mean, latents.mean(dim=(0, 2, 3)), rtol=2e-3, atol=1e-3)
+
+
 def test_a_model_of_another_prediction_type_is_refused(settings):
     first = Trainer(settings, CPU)
     first.run()
@@ -153,12 +175,3 @@ def test_a_store_in_a_device_s_memory_holds_the_same_rows(settings, tmp_path):
         on_disk.rows(indices, captions), resident.rows(indices, captions), strict=True
     ):
         assert torch.equal(local_rows, drawn_rows)
-
-
-@pytest.mark.parametrize("share", [0.35, 0.7, 1.0])
-def test_a_share_of_the_diffusion_times_has_low_noise(share):
-    source = torch.Generator().manual_seed(1)
-    times = draw_times(4000, source, shares=shares_of_times(share))
-
-    assert float((times < LOW_NOISE).float().mean()) == pytest.approx(share, abs=0.01)
-    assert int(times.max()) < (LOW_NOISE if share == 1 else 1000)

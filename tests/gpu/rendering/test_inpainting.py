@@ -237,7 +237,7 @@ def test_a_solver_keeps_a_row_that_has_not_begun_its_picture_under_noise(
     scheduler.set_timesteps(10)
     inpainting = encode_inpainting(base, [repaint(0.1)], (SIDE, SIDE), 10)
     noise = seed_noise(base, 5, width=SIDE, height=SIDE)[None]
-    blending = LatentBlending(inpainting, scheduler, noise, noise_share=1.0)
+    blending = LatentBlending(inpainting, scheduler, noise)
     latents = blending.blend(noise, 0)
     for step, time in enumerate(scheduler.timesteps[:9]):
         predicted = blending.predict(step, lambda: pytest.fail("the network was called"))
@@ -296,17 +296,3 @@ def test_a_part_that_comes_out_blank_is_blocked_unless_it_was(renderer, repaint,
     assert isinstance(blocked, RenderFailure)
     assert blocked.cause == "SAFETY_BLOCKED"
     assert isinstance(allowed, RenderedImage)
-
-
-def test_the_picture_has_the_reduced_noise_of_the_base_model(tiny_base, repaint):
-    base = with_solver(tiny_base, "DPMSolverMultistepScheduler", "sample")
-    scheduler = base.make_scheduler()
-    scheduler.set_timesteps(4)
-    inpainting = encode_inpainting(base, [repaint(0.25)], (SIDE, SIDE), 4)
-    noise = seed_noise(base, 5, width=SIDE, height=SIDE)[None]
-    whole, part = (
-        LatentBlending(inpainting, scheduler, noise, noise_share=share).blend(noise, 2)
-        for share in (1, 0.3)
-    )
-    still = inpainting.latents * scheduler.alphas_cumprod[int(scheduler.timesteps[2])].sqrt()
-    assert torch.allclose(part - still, 0.3 * (whole - still), atol=1e-5)

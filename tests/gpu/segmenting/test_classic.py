@@ -37,6 +37,9 @@ def agreement(scene, names):
     return scores, min(instance.confidence for instance in instances)
 
 
+# This and the next measure over many photos. `make test` has single ones: test_rooms.py,
+# test_packaging.py, and the test that a room is no product.
+@pytest.mark.long
 @pytest.mark.parametrize(
     "draw,size,goals",
     [
@@ -62,6 +65,7 @@ def ordinary():
     return photos
 
 
+@pytest.mark.long
 def test_nothing_is_sure_in_a_photo_of_neither_a_room_nor_a_product():
     for name, photo in ordinary().items():
         instances = Classic().segment(photo, concepts(["Wall", "Window", "Product", "Label_Text"]))

@@ -85,6 +85,8 @@ train(config, on_progress=die_after_a_checkpoint, should_stop=lambda: False)
 """
 
 
+# The test above resumes as well, and tests/chaos/test_with_the_engine.py kills a worker.
+@pytest.mark.long
 def test_a_training_resumed_after_a_kill_equals_one_never_killed(
     make_config, artworks, tiny_base_folder, tmp_path
 ):
@@ -212,7 +214,10 @@ def unusable(folder):
 NAMED = (UnusableArtwork("text.png", "IMAGE_CORRUPT"), UnusableArtwork("blank.png", "IMAGE_BLANK"))
 
 
-@pytest.mark.parametrize("index", [0, 5, 10])
+@pytest.mark.parametrize(
+    "index",
+    [0, pytest.param(5, marks=pytest.mark.long), pytest.param(10, marks=pytest.mark.long)],
+)
 def test_unusable_works_are_left_out_named_and_change_nothing(
     make_config, artworks, tmp_path, index
 ):

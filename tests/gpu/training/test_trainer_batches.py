@@ -187,7 +187,7 @@ def test_what_a_report_raises_ends_all(training, tiny_base, cores, fails):
     def fail(_):
         raise CallbackError
 
-    requests = [training(f"t{i}", steps=100) for i in range(2)]
+    requests = [training(f"t{i}", steps=1000) for i in range(2)]
     requests[fails] = replace(requests[fails], on_progress=fail)
     with pytest.raises(CallbackError):
         train_styles(requests, cores=cores)

@@ -6,7 +6,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from celery_config import TaskName
-from tasks.on_cpu import export_set as module
+from tasks.on_cpu import archive_streams, export_set as module
 from tasks.on_cpu.export_set import export_set
 from tests import sets_albums as albums
 from webapp.domain import jobs
@@ -48,7 +48,7 @@ def test_an_archive_is_made_of_both_jobs(committed, storage):
 
 
 def test_the_lease_is_kept_while_the_archive_is_sent(committed, storage, monkeypatch):
-    monkeypatch.setattr(module, "RENEW_EVERY_SECONDS", -1)
+    monkeypatch.setattr(archive_streams, "RENEW_EVERY_SECONDS", -1)
     with committed.begin() as session:
         job = albums.finished(session, storage, albums.account(session))
         sets_exports.prepare(session, job)
@@ -79,7 +79,7 @@ def test_an_archive_is_sent_while_it_is_made_and_needs_no_disk(committed, storag
         sets_exports.prepare(session, job)
         (waiting,) = albums.work(session, JobKind.SETS_EXPORT)
     read, sent = [], []
-    read_photo, put_stream = module.pictures.read, type(storage).put_stream
+    read_photo, put_stream = archive_streams.pictures.read, type(storage).put_stream
 
     def reading(key):
         read.append(key)
@@ -102,7 +102,7 @@ def test_an_archive_is_sent_while_it_is_made_and_needs_no_disk(committed, storag
     def no_disk(*_args, **_values):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(module.pictures, "read", reading)
+    monkeypatch.setattr(archive_streams.pictures, "read", reading)
     monkeypatch.setattr(type(storage), "put_stream", watched)
     monkeypatch.setattr("tempfile.TemporaryFile", no_disk)
     export_set(job_id=waiting.id)

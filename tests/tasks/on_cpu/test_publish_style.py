@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 from sqlalchemy import select, update
 
 from celery_config import TaskName
@@ -9,6 +9,7 @@ from tasks.on_cpu.publish_style import publish_style
 from tests import making
 from webapp.domain import jobs, pipelines
 from webapp.domain.models.account import Artist
+from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
@@ -60,6 +61,20 @@ def test_a_trained_style_shows_its_artist_signed_samples_of_every_checkpoint(
     for key in [key for each in retained for key in [*each.sample_keys, *each.thumbnail_keys]]:
         assert Image.open(io.BytesIO(storage.get(key))).format == "WEBP"
     assert style.thumbnail_key == retained[-1].thumbnail_keys[0]
+
+
+def test_checkpoints_share_the_samples_of_the_base_model_which_have_no_signature(
+    committed, storage, trained
+):
+    publish_style(job_id=trained)
+
+    with committed() as session:
+        first, last = session.scalars(select(Checkpoint).order_by(Checkpoint.step))
+    assert first.base_sample_keys == last.base_sample_keys
+    shown = [Image.open(io.BytesIO(storage.get(key))) for key in last.base_sample_keys]
+    assert [(each.format, each.size) for each in shown] == [("WEBP", (384, 384))] * 2
+    drawn = Image.open(io.BytesIO(making.picture_png(seed=52))).convert("RGB").resize((384, 384))
+    assert ImageStat.Stat(ImageChops.difference(drawn, shown[0].convert("RGB"))).mean[0] < 5
 
 
 def test_a_style_that_goes_on_sale_by_itself_shows_signed_samples(committed, storage, trained):

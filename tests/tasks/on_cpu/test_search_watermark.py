@@ -123,7 +123,9 @@ def test_a_strip_is_searched_too(committed, ordered, ask):
     assert state(committed, public_id).report.matches == []
 
 
-def test_nothing_of_the_picture_remains_anywhere(committed, storage, ask, tmp_path):
+def test_nothing_of_the_picture_remains_anywhere(committed, storage, ask, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     picture = images.encoded(images.scene(96, 96, seed=10))
     objects = list(storage.list())
     files = set(Path(tempfile.gettempdir()).iterdir())

@@ -2,6 +2,7 @@ import hashlib
 import io
 import json
 
+import c2pa
 import numpy as np
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
@@ -24,7 +25,8 @@ from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.notification import Notification
-from webapp.domain.models.style import Style
+from webapp.domain.models.style import LicenseType, Style
+from webapp.domain.prices import Prices
 from webapp.domain.services import ledger, ledger_check, watermarks
 from webapp.domain.settings import settings
 
@@ -421,3 +423,32 @@ def test_a_step_that_takes_too_long_is_tried_again(committed, rendered, monkeypa
     stamp_signature(job_id=job_id)
     image, job = standing(committed, image_id, job_id)
     assert (image.status, job.failure_cause, job.tries) == ("retrying", "TIMEOUT", 1)
+
+
+def licence_claimed(data):
+    """The licence in the Content Credentials of a file."""
+    with c2pa.Reader("image/png", io.BytesIO(data)) as reader:
+        assertions = reader.get_active_manifest()["assertions"]
+    [claimed] = [each for each in assertions if each["label"] == "com.stylelicense.licence"]
+    return claimed["data"]["license_type"]
+
+
+@pytest.mark.parametrize("licence", ["personal", "commercial"])
+def test_file_and_certificate_name_the_licence_of_the_order(committed, storage, licence):
+    with committed.begin() as session:
+        style = making.style(session, storage, **Prices(10, 25).columns())
+        buyer = making.user(session)
+        [image] = making.order(session, buyer, style, license_type=LicenseType(licence))
+        job = making.hand_on_to_stamping(session, storage, image)
+        style.license_type, style.commercial_price_tokens = LicenseType.COMMERCIAL, None
+    stamp_signature(job_id=job.id)
+    deliver_generation(job_id=job.id)
+
+    with committed() as session:
+        data = storage.get(session.get(Generation, image.id).image_key)
+        certificate = session.scalars(select(Certificate)).one()
+    assert certificate.license_type == licence
+    provenance = read_provenance(data)
+    assert provenance.usage_terms.startswith(f"{licence} licence")
+    assert f"{licence} use" in provenance.rights
+    assert licence_claimed(data) == licence

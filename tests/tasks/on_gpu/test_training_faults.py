@@ -27,7 +27,7 @@ from webapp.domain.services import checkpoints
 
 TRIES = 4  # the first and three more
 CHECKPOINTS = 4  # the tiny recipe's steps, with one at each
-SAMPLES = 4  # put before each checkpoint, after its style
+SAMPLES = 4  # put before each checkpoint, after its style; as many of the base model at the first
 
 
 class Killed(BaseException):
@@ -70,6 +70,7 @@ def learned(committed, storage, job_id: int) -> dict[str, torch.Tensor]:
         retained = checkpoints.of_run(session, job.ref)
         assert len(retained) == checkpoints.KEPT
         assert all(len(each.sample_keys) == SAMPLES for each in retained)
+        assert all(len(each.base_sample_keys) == SAMPLES for each in retained)
         return load(storage.get(retained[-1].adapter_key))
 
 
@@ -78,15 +79,22 @@ def assert_same_style(one: dict[str, torch.Tensor], other: dict[str, torch.Tenso
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+# One visit of each failpoint; `make test-long` has the others.
 @pytest.mark.parametrize(
     "failpoint, visit",
     [
         ("mid_training", 1),
-        ("after_put", 1),
-        ("after_put", 1 + SAMPLES),
         ("after_put", 1 + SAMPLES + 1),
         ("after_checkpoint", 1),
-        ("after_checkpoint", CHECKPOINTS),
+        *(
+            pytest.param(failpoint, visit, marks=pytest.mark.long)
+            for failpoint, visit in (
+                ("after_put", 1),
+                ("after_put", 1 + SAMPLES),
+                ("after_put", 1 + SAMPLES + SAMPLES + 1),
+                ("after_checkpoint", CHECKPOINTS),
+            )
+        ),
     ],
 )
 def test_a_training_killed_at_any_checkpoint_ends_as_the_style_of_one_that_was_not(
@@ -163,7 +171,14 @@ def swap(storage, key: str, other_key: str) -> None:
     storage.put(key, storage.get(other_key), content_type="application/octet-stream")
 
 
-@pytest.mark.parametrize("spoil", [damage, lose, swap])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        damage,
+        pytest.param(lose, marks=pytest.mark.long),
+        pytest.param(swap, marks=pytest.mark.long),
+    ],
+)
 def test_a_checkpoint_nobody_can_resume_costs_one_try_and_learning_begins_anew(
     committed, site_storage, runs, monkeypatch, spoil: Callable
 ):

@@ -262,6 +262,73 @@ def many_collections(session, user, count):
     session.commit()
 
 
+def public_of(client, person):
+    data = client.get(f"/api/v1/users/{person.id}/collections").json["data"]
+    return [each["id"] for each in data["results"]]
+
+
+def test_public_collections_with_something_to_see_are_listed_for_everybody(
+    session, client, admirer_client, admirer, wall
+):
+    first, second = (made(admirer_client, is_public=True) for _ in range(2))
+    private, empty = made(admirer_client), made(admirer_client, is_public=True)
+    for each in (first, second, private):
+        put(admirer_client, each, wall[0])
+    put(admirer_client, second, wall[1])
+    assert empty not in public_of(client, admirer)
+    for who in (client, admirer_client):  # for the owner too: the list is what others see
+        assert public_of(who, admirer) == [second, first]
+    one = update(Generation).where(Generation.id == wall[0].id)
+    session.execute(one.values(is_public=False))
+    session.commit()
+    assert public_of(client, admirer) == [second]
+    session.execute(update(User).where(User.id == admirer.id).values(is_active=False))
+    session.commit()
+    assert public_of(client, admirer) == []
+
+
+def test_a_hidden_collection_is_its_owners_and_administrators(
+    session, client, admirer_client, buyer_client, admin_client, admirer, wall
+):
+    hidden = made(admirer_client, is_public=True)
+    put(admirer_client, hidden, wall[0])
+    session.execute(update(Collection).values(is_flagged=True))
+    session.commit()
+    for who in (client, buyer_client):
+        assert read(who, hidden).status_code == 404
+        assert who.get(f"{COLLECTIONS}/{hidden}/pictures").status_code == 404
+        assert public_of(who, admirer) == []
+    changed = buyer_client.patch(f"{COLLECTIONS}/{hidden}", json={"name": "Mine"})
+    assert (changed.status_code, error_code(changed)) == (404, "COLLECTION_NOT_FOUND")
+    for who in (admirer_client, admin_client):
+        assert read(who, hidden).json["data"]["is_hidden"] is True
+        assert listed(who, hidden)[0] == [wall[0].id]
+    # To make it private and public again does not show it.
+    for is_public in (False, True):
+        admirer_client.patch(f"{COLLECTIONS}/{hidden}", json={"is_public": is_public})
+    assert read(client, hidden).status_code == 404
+
+
+def test_administrators_hide_a_collection_and_show_it_again(
+    client, admirer_client, buyer_client, admin_client, admirer, wall
+):
+    public = made(admirer_client, is_public=True)
+    private = made(admirer_client, name="Secret")
+    put(admirer_client, public, wall[0])
+    address = f"/api/v1/admin/collections/{public}"
+    [each] = admin_client.get("/api/v1/admin/collections").json["data"]["results"]
+    assert (each["id"], each["name"], each["user"]["id"]) == (public, "Harbours", admirer.id)
+    for is_flagged, status in ((True, 404), (False, 200)):
+        body = {"is_flagged": is_flagged, "reason": "Seen by two people."}
+        changed = admin_client.patch(address, json=body)
+        assert changed.json["data"]["is_flagged"] is is_flagged
+        assert read(client, public).status_code == status
+    assert buyer_client.patch(address, json={"is_flagged": True}).status_code == 403
+    missing = admin_client.patch(f"/api/v1/admin/collections/{10**9}", json=body)
+    assert error_code(missing) == "COLLECTION_NOT_FOUND"
+    assert read(admin_client, private).status_code == 404
+
+
 def test_there_are_so_many_collections_and_no_more(session, admirer, admirer_client):
     many_collections(session, admirer, collections.MAX_COLLECTIONS - 1)
     last = made(admirer_client)

@@ -58,8 +58,8 @@ def test_an_order_holds_its_price_and_answers_with_the_owners_view(buyer_client,
         "height": 1024,
         "seed": 42,
         "style_strength": 1.0,
-        "price_tokens": 10,
-        "consumed_tokens": 10,
+        "price_tokens": 20,
+        "consumed_tokens": 20,
         "refunded": False,
         "attempt": 1,
         "next_retry_at": None,
@@ -80,16 +80,38 @@ def test_an_order_holds_its_price_and_answers_with_the_owners_view(buyer_client,
         "id": data["batch_id"],
         "count": 1,
         "generation_ids": [data["id"]],
-        "total_price_tokens": 10,
+        "total_price_tokens": 20,
     }
     assert money(buyer_client) == {
         "user_id": buyer.id,
-        "token_balance": 90,
-        "escrowed_tokens": 10,
+        "token_balance": 80,
+        "escrowed_tokens": 20,
         "earned_token_balance": 0,
     }
     del data["batch"], data["unknown_tags"]
     assert buyer_client.get(answer.headers["Location"]).json["data"] == data
+
+
+@pytest.mark.parametrize("ratio, price", [("1:1", 10), ("1:2", 20), ("2:2", 40)])
+def test_a_larger_picture_costs_more_and_is_expected_to(
+    session, buyer_client, style, finish, ratio, price
+):
+    order = body(style, aspect_ratio=ratio, count=2)
+    preview = buyer_client.post(f"{GENERATIONS}/preview", json=order)
+    assert preview.json["data"]["total_price_tokens"] == 2 * price
+    for wrong in {10, 20, 40, 80} - {price}:
+        refused = buyer_client.post(GENERATIONS, json=order | {"expected_price_tokens": wrong})
+        assert (refused.status_code, error_code(refused)) == (409, "PRICE_CHANGED")
+        assert refused.json["error"]["details"] == {"price_tokens": price}
+    assert money(buyer_client)["token_balance"] == 100
+    made = buyer_client.post(GENERATIONS, json=order | {"expected_price_tokens": price})
+    assert made.json["data"]["price_tokens"] == price
+    assert made.json["data"]["batch"]["total_price_tokens"] == 2 * price
+    assert money(buyer_client)["escrowed_tokens"] == 2 * price
+    finish(session.get(Generation, made.json["data"]["id"]))
+    assert money(buyer_client)["escrowed_tokens"] == price
+    spent = buyer_client.get("/api/v1/tokens/transactions?type=usage").json["data"]["results"]
+    assert {abs(each["amount"]) for each in spent} == {price}
 
 
 def test_a_later_price_leaves_what_was_ordered(buyer_client, session, style):
@@ -261,6 +283,13 @@ def test_prompt_tags_are_short_english_and_few(buyer_client, style, tags, code):
             GENERATIONS, json=body(style, style_id=style_id, prompt_tags=tags)
         )
         assert (answer.status_code, error_code(answer)) == (422, code)
+
+
+def test_too_many_tags_are_counted_in_the_refusal(buyer_client, style):
+    tags = [f"tag {number}" for number in range(36)]
+    answer = buyer_client.post(GENERATIONS, json=body(style, prompt_tags=tags))
+    fields = answer.json["error"]["details"]["fields"]
+    assert fields == {"prompt_tags": ["1 to 30 tags; you wrote 36."]}
 
 
 def test_korean_words_are_ordered_as_their_english_tags(buyer_client, session, style):

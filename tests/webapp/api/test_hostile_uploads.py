@@ -1,4 +1,4 @@
-"""Hostile files over HTTP, at all three places that take images: the right answer, never a 5xx."""
+"""Hostile files over HTTP, at all four places that take images: the right answer, never a 5xx."""
 
 import functools
 import io
@@ -104,6 +104,18 @@ def test_a_signature_has_the_right_answer(buyer_client, artist_client):
 def test_a_profile_picture_has_the_right_answer(buyer_client):
     send = functools.partial(sent, buyer_client, "PATCH", ME, "profile_image")
     assert wrong_answers(PROFILE, send) == {}
+
+
+def test_a_banner_is_refused_where_a_profile_picture_is(artist_client):
+    send = functools.partial(sent, artist_client, "PUT", ME + "/artist-page/banner", "banner")
+    answers = {case: code_of(send(file_of(case))) for case in sample(PROFILE)}
+    wrong = {}
+    for case, code in answers.items():
+        right = {expected(PROFILE, case), "IMAGE_RESOLUTION_TOO_LOW", "IMAGE_TOO_LONG"}
+        if code not in right:
+            wrong[case.name] = f"{code} instead of {right}"
+    assert wrong == {}
+    assert None in answers.values()
 
 
 def form_with(names, files):

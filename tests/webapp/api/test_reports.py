@@ -5,10 +5,12 @@ from tests import making
 from tests.database import at_once
 from tests.webapp.conftest import error_code, signed_in_client
 from webapp.domain.models.account import User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.report import Report
+from webapp.domain.models.report import Report, ReportTarget
 from webapp.domain.models.style import Style, Tag
+from webapp.domain.services import collections
 
 REPORTS = "/api/v1/reports"
 
@@ -26,15 +28,17 @@ def comment(session, shown, buyer):
 
 
 @pytest.fixture
-def targets(style, shown, comment, buyer, session):
+def targets(style, shown, comment, buyer, artist, session):
     """One of each kind of thing that can be reported, seen by everybody."""
     tag = session.scalars(select(Tag).where(Tag.name == "boat")).one()
+    artist_user = session.get(User, artist.user_id)
     return {
         "style": style.id,
         "generation": shown.id,
         "comment": comment.id,
         "user": buyer.id,
         "tag": tag.id,
+        "collection": collections.create(session, user=artist_user, name="Shore", is_public=True),
     }
 
 
@@ -76,7 +80,7 @@ def test_a_second_report_is_refused_while_the_first_is_open(
     assert admirer_client.post(REPORTS, json=body("generation", shown.id)).status_code == 201
 
 
-@pytest.mark.parametrize("target_type", ["style", "generation", "comment", "user", "tag"])
+@pytest.mark.parametrize("target_type", ReportTarget)
 def test_what_is_not_there_cannot_be_reported(admirer_client, target_type):
     answer = admirer_client.post(REPORTS, json=body(target_type, 10**9))
     assert (answer.status_code, error_code(answer)) == (404, "NOT_FOUND")
@@ -91,6 +95,7 @@ def test_what_one_may_not_see_cannot_be_reported(
         update(Generation).values(is_public=False),
         update(User).where(User.id == targets["user"]).values(is_active=False),
         update(Tag).values(is_flagged=True),
+        update(Collection).values(is_public=False),
     ):
         session.execute(hidden)
     session.commit()
@@ -98,6 +103,13 @@ def test_what_one_may_not_see_cannot_be_reported(
         answer = admirer_client.post(REPORTS, json=body(target_type, target_id))
         assert (answer.status_code, error_code(answer)) == (404, "NOT_FOUND"), target_type
     assert session.scalar(select(func.count()).select_from(Report)) == 0
+
+
+def test_a_hidden_collection_cannot_be_reported_again(admirer_client, session, targets):
+    session.execute(update(Collection).values(is_flagged=True))
+    session.commit()
+    answer = admirer_client.post(REPORTS, json=body("collection", targets["collection"]))
+    assert (answer.status_code, error_code(answer)) == (404, "NOT_FOUND")
 
 
 def test_the_own_private_image_may_hold_a_comment_to_report(buyer_client, session, shown, comment):

@@ -30,6 +30,7 @@ def test_styles_and_artists_are_found_by_everybody(client, session, sold, artist
                 "artist": {"id": artist.user_id, "artist_name": "김 수영"},
                 "price_tokens": 10,
                 "generation_cost_tokens": 10,
+                "prices": {"personal": None, "commercial": 10},
                 "usage_count": 4,
                 "matched_by": "name",
             }

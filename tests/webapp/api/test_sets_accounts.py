@@ -50,7 +50,7 @@ def test_an_anonymous_account_has_ten_credits_and_the_limits_of_the_free_plan(cl
     data = made.json["data"]
     assert data["token_type"] == "Bearer"
     assert data["user_id"].startswith("u_")
-    client.sets_token = data["token"]
+    client.token = data["token"]
     assert me(client) == {
         "user_id": data["user_id"],
         "is_anonymous": True,
@@ -115,7 +115,7 @@ def test_a_token_that_ran_out_is_told_apart_from_a_forged_one(sets_client, anony
     old = sets_tokens.issue(
         settings().secret_key, public_id=anonymous_account.public_id, version=0, now=long_ago
     )
-    sets_client.sets_token = old.text
+    sets_client.token = old.text
     assert error_code(sets_client.get(ME)) == "TOKEN_EXPIRED"
     key = sets_tokens._key(settings().secret_key)
     mine = {"sub": anonymous_account.public_id}
@@ -136,11 +136,11 @@ def test_a_token_that_ran_out_is_told_apart_from_a_forged_one(sets_client, anony
         ".",
     ]
     for token in forged:
-        sets_client.sets_token = token
+        sets_client.token = token
         assert error_code(sets_client.get(ME)) == "TOKEN_INVALID", token
     answer = sets_client.get(ME, headers={"Authorization": "Bearer "})
     assert error_code(answer) == "TOKEN_INVALID"
-    sets_client.sets_token = signed(key, **mine)
+    sets_client.token = signed(key, **mine)
     assert me(sets_client)["credits"] == 10
 
 
@@ -148,7 +148,7 @@ def test_a_token_wins_over_a_session_and_needs_no_csrf_token(
     buyer_client, anonymous_account, sets_client
 ):
     assert me(buyer_client)["is_anonymous"] is False
-    buyer_client.sets_token = sets_client.sets_token
+    buyer_client.token = sets_client.token
     assert me(buyer_client)["user_id"] == anonymous_account.public_id
     buyer_client.csrf_token = None
     assert buyer_client.post(REVOKE).status_code == 200
@@ -180,7 +180,7 @@ def test_a_session_needs_its_csrf_token(buyer_client):
 
 def test_the_short_names_of_the_original_lead_to_the_same_views(client):
     token = client.post("/api/v1/auth/anon").json["data"]["token"]
-    client.sets_token = token
+    client.token = token
     assert client.get("/api/v1/me").json["data"] == me(client)
 
 
@@ -257,13 +257,13 @@ def test_requests_with_a_token_are_counted_by_account(limited_app, session):
 def test_an_anonymous_account_becomes_that_of_a_person_without_one(
     buyer_client, sets_client, anonymous_account, session
 ):
-    buyer_client.sets_token = sets_client.sets_token
+    buyer_client.token = sets_client.token
     first, again = buyer_client.post(ADOPT), buyer_client.post(ADOPT)
     assert (first.status_code, first.json["data"]) == (200, again.json["data"])
     assert first.json["data"]["user_id"] == anonymous_account.public_id
     assert (first.json["data"]["credits"], first.json["data"]["is_anonymous"]) == (10, False)
     assert error_code(sets_client.get(ME)) == "TOKEN_INVALID"
-    buyer_client.sets_token = None
+    buyer_client.token = None
     assert me(buyer_client) == first.json["data"]
     assert making.violations(session, only="S") == []
 
@@ -273,7 +273,7 @@ def test_adoption_needs_a_session_its_csrf_token_and_a_token_of_sets(
 ):
     assert error_code(sets_client.post(ADOPT)) == "UNAUTHORIZED"
     assert error_code(buyer_client.post(ADOPT)) == "TOKEN_INVALID"
-    buyer_client.sets_token, buyer_client.csrf_token = sets_client.sets_token, None
+    buyer_client.token, buyer_client.csrf_token = sets_client.token, None
     assert error_code(buyer_client.post(ADOPT)) == "CSRF_FAILED"
     assert me(sets_client)["is_anonymous"] is True
 
@@ -282,17 +282,17 @@ def test_what_another_person_adopted_stays_theirs(
     buyer_client, sets_client, sign_in, session, anonymous_account
 ):
     other = sign_in(making.user(session))
-    other.sets_token = buyer_client.sets_token = sets_client.sets_token
+    other.token = buyer_client.token = sets_client.token
     assert buyer_client.post(ADOPT).status_code == 200
     refused = other.post(ADOPT)
     assert (refused.status_code, error_code(refused)) == (409, "ALREADY_ADOPTED")
-    other.sets_token = buyer_client.sets_token = None
+    other.token = buyer_client.token = None
     assert me(other)["user_id"] != anonymous_account.public_id
     assert me(buyer_client)["user_id"] == anonymous_account.public_id
 
 
 def test_a_revoked_token_adopts_nothing(buyer_client, sets_client):
-    buyer_client.sets_token = sets_client.sets_token
+    buyer_client.token = sets_client.token
     sets_client.post(REVOKE)
     assert error_code(buyer_client.post(ADOPT)) == "TOKEN_INVALID"
 
@@ -302,9 +302,9 @@ def test_welcome_credits_of_further_accounts_are_not_moved(app, buyer_client, se
     for balance in (10, 25):
         account = making.sets_account(session, balance=balance)
         session.commit()
-        buyer_client.sets_token = sets_client_of(app, account).sets_token
+        buyer_client.token = sets_client_of(app, account).token
         assert buyer_client.post(ADOPT).status_code == 200
-    buyer_client.sets_token = None
+    buyer_client.token = None
     assert me(buyer_client)["credits"] == 10 + 15
     kept = select(func.sum(SetsCreditEntry.amount)).where(SetsCreditEntry.account_id == account.id)
     assert session.scalar(kept) == 10

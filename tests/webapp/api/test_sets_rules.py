@@ -26,7 +26,13 @@ def test_a_rule_is_saved_and_read_again(sets_client):
     rule = made.json["data"]
     assert rule["id"].startswith("rule_")
     assert rule["concepts"] == {
-        "Floor": {"action": "texture", "value": "oak_a", "options": {}, "prompt": None}
+        "Floor": {
+            "action": "texture",
+            "value": "oak_a",
+            "options": {},
+            "prompt": None,
+            "license_type": None,
+        }
     }
     assert made.headers["Location"] == f"{RULES}/{rule['id']}"
     assert sets_client.get(made.headers["Location"]).json["data"] == rule
@@ -115,7 +121,8 @@ def test_a_concept_of_ones_own_needs_a_prompt(sets_client):
     setting = {"action": "recolor", "value": "#AA2030", "prompt": "red curtain"}
     body = OAK | {"concepts": {"Curtain": setting}, "protect": ["Curtain"]}
     assert sets_client.post(RULES, json=body).json["data"]["concepts"]["Curtain"] == setting | {
-        "options": {}
+        "options": {},
+        "license_type": None,
     }
 
 

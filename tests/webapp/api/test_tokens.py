@@ -1,9 +1,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import update
 
 from tests import making
 from tests.webapp.conftest import error_code
+from webapp.domain.models.generation import Generation
 from webapp.schemas.tokens import TransactionQuery
 
 TRANSACTIONS = "/api/v1/tokens/transactions"
@@ -51,6 +53,24 @@ def test_an_order_is_a_usage_that_is_pending_then_completed(
     assert (earning["type"], earning["amount"], earning["balance_after"]) == ("earning", 10, 10)
     me = artist_client.get("/api/v1/auth/me").json["data"]
     assert (me["token_balance"], me["artist"]["earned_token_balance"]) == (100, 10)
+
+
+@pytest.mark.parametrize("hidden_by", ["its buyer", "an administrator"])
+def test_an_artist_is_paid_for_a_picture_that_only_others_may_see(
+    artist_client, buyer_client, ordered, finish, session, hidden_by
+):
+    finish(ordered)
+    if hidden_by == "an administrator":
+        session.execute(update(Generation).values(is_public=True, is_flagged=True))
+    assert artist_client.get(f"/api/v1/generations/{ordered.id}").status_code == 404
+    [earning] = listed(artist_client, "type=earning")
+    assert earning["related_generation"] == {"id": ordered.id, "thumbnail_url": None}
+    assert all(
+        each["related_generation"]["thumbnail_url"] for each in listed(buyer_client, "type=usage")
+    )
+    session.execute(update(Generation).values(is_public=True, is_flagged=False))
+    [earning] = listed(artist_client, "type=earning")
+    assert earning["related_generation"]["thumbnail_url"]
 
 
 def test_a_refund_is_a_row_of_its_own(buyer_client, ordered):

@@ -1,11 +1,14 @@
 """`flask generation create`: what it says before it waits for the pictures."""
 
 import pytest
+from sqlalchemy import select, update
 
 from tests import making
 from webapp.app import create_app
 from webapp.cli import generations as commands
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import Generation, Order
+from webapp.domain.models.style import Style
+from webapp.domain.prices import Prices
 
 
 @pytest.fixture
@@ -49,3 +52,22 @@ def test_the_same_picture_is_bought_again_only_when_asked_for(market, committed)
     assert "DUPLICATE_PICTURE" in answer.output
     assert create(market, *same, "--again").exit_code == 0
     assert images(committed) == 2
+
+
+def test_a_picture_is_ordered_with_the_chosen_licence(market, committed):
+    _, style = market
+    with committed.begin() as session:
+        offer = Prices(10, 25).columns()
+        session.execute(update(Style).where(Style.id == style.id).values(**offer))
+    assert create(market, "--tags", "boat", "--license", "commercial").exit_code == 0
+    assert create(market, "--tags", "sea").exit_code == 0
+    with committed() as session:
+        orders = select(Order.license_type, Order.total_price_tokens).order_by(Order.created_at)
+        found = [tuple(row) for row in session.execute(orders)]
+    assert found == [("commercial", 25), ("personal", 10)]
+
+
+def test_a_licence_that_is_not_sold_is_refused_by_its_code(market, committed):
+    answer = create(market, "--tags", "boat", "--license", "personal")
+    assert (answer.exit_code, images(committed)) == (1, 0)
+    assert "LICENSE_NOT_SOLD" in answer.output

@@ -4,6 +4,7 @@ from tests import images, making
 from tests.tiny_model import write_tiny_model
 from webapp.app import create_app
 from webapp.cli import styles as commands
+from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
 from webapp.domain.services import checkpoints
@@ -82,6 +83,21 @@ def test_a_trained_style_is_put_on_sale_once_with_the_chosen_checkpoint(trained,
         assert sold.sample_keys[0] == hundred.sample_keys[1]
     again = run("publish", trained)
     assert (again.exit_code, "INVALID_TRANSITION" in again.output) == (1, True)
+    tried = run("try", trained, "--tags", "boat")
+    assert tried.exit_code == 1
+    assert "only a style that is trained and not yet on sale" in tried.output
+
+
+def test_a_refused_command_says_why_in_words_with_the_code_and_the_numbers(
+    committed, storage, pictures
+):
+    with committed.begin() as session:
+        email = session.get_one(User, making.artist(session).user_id).email
+    answer = run("train", pictures, "--artist", email, "--name", "My ink")
+    assert answer.exit_code == 1
+    assert answer.output == (
+        "Error: There are not enough images. (INSUFFICIENT_IMAGES, count: 6, min: 10)\n"
+    )
 
 
 def test_a_try_out_is_drawn_as_often_as_is_allowed(trained, committed, monkeypatch):

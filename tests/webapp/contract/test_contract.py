@@ -32,12 +32,28 @@ CHAINS = {
 OFF = {"enabled": False}
 ONE_BY_ONE = {"examples": {}, "coverage": {}, "fuzzing": {}, "stateful": OFF}
 QUICKLY = ONE_BY_ONE | {"coverage": OFF}
-IN_CHAINS = {
-    "examples": OFF,
-    "coverage": OFF,
-    "fuzzing": OFF,
-    "stateful": {"generation": {"max-examples": 15, "mode": "positive"}},
-}
+
+
+def in_chains(count):
+    return {
+        "examples": OFF,
+        "coverage": OFF,
+        "fuzzing": OFF,
+        "stateful": {"generation": {"max-examples": count, "mode": "positive"}},
+    }
+
+
+# The borders of every field, and most chains, are tried by `make test-long`.
+FEW, MANY = 4, 15
+REQUESTS = [
+    *(pytest.param(caller, QUICKLY, id=f"{caller}, quickly") for caller in CALLERS),
+    *(
+        pytest.param(caller, ONE_BY_ONE, id=caller, marks=pytest.mark.long)
+        for caller in CALLERS
+        if caller != "anonymous"
+    ),
+]
+COUNTS = [FEW, pytest.param(MANY, marks=pytest.mark.long)]
 
 
 @pytest.fixture
@@ -137,17 +153,18 @@ def accessible(access, *, aliases=False):
     return is_chosen
 
 
-@pytest.mark.parametrize("caller", CALLERS)
-def test_every_answer_is_as_the_document_says(load, caller):
+@pytest.mark.parametrize("caller, phases", REQUESTS)
+def test_every_answer_is_as_the_document_says(load, caller, phases):
     is_anonymous = caller == "anonymous"
-    schema = load(caller, QUICKLY if is_anonymous else ONE_BY_ONE)
+    schema = load(caller, phases)
     wrong, answered = run(schema.include(accessible(CALLERS[caller], aliases=is_anonymous)))
     assert wrong == {}
     assert {200, 422} <= {status for _, status in answered}
 
 
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("caller", CHAINS)
-def test_so_is_every_answer_of_a_chain_of_requests(load, caller):
-    wrong, answered = run(load(caller, IN_CHAINS).include(accessible(CHAINS[caller])))
+def test_so_is_every_answer_of_a_chain_of_requests(load, caller, count):
+    wrong, answered = run(load(caller, in_chains(count)).include(accessible(CHAINS[caller])))
     assert wrong == {}
     assert {200, 422} <= {status for _, status in answered}

@@ -10,7 +10,7 @@ from tests.webapp import documented
 from tests.webapp.conftest import WORKER_HEADERS
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.style import Tag
-from webapp.domain.services import sets_credits
+from webapp.domain.services import artist_pages, collections, sets_credits
 
 POINTER = "$response.body#"
 RULE = {
@@ -26,6 +26,7 @@ WRONG = {"INVALID_REQUEST", "VALIDATION_ERROR"}
 def callers(client, buyer_client, sets_client, sign_in, session, storage):
     artist = making.artist(session, storage)
     making.style(session, of=artist, training_status="failed", adapter_sha256=None)
+    making.payout(session, artist.user_id)
     admin = making.user(session, role=Role.ADMIN)
     session.commit()
     return {
@@ -69,6 +70,17 @@ def known(
 
     made(f"/users/{style.artist_id}/follow")
     made(f"/generations/{shown.id}/like")
+    artist = session.get_one(User, style.artist_id)
+    artist_pages.pin(session, user=artist, generation_id=shown.id)
+    piers = collections.create(session, user=artist, name="Piers", is_public=True)
+    collections.add(session, user=artist, collection_id=piers, generation_id=shown.id)
+    session.commit()
+    (work,) = making.artworks(session, style, count=1)
+    making.show_artworks(session, style, [work], titles=["Pier"])
+    session.commit()
+    made("/keys", name="Shop")
+    hook = {"url": "https://shop.example/webhooks", "events": ["generation.completed"]}
+    made("/users/me/webhooks", **hook)
     collection_id = made("/collections", name="Harbours", is_public=True)["id"]
     buyer_client.put(f"/api/v1/collections/{collection_id}/pictures/{shown.id}")
     target = {"target_type": "generation", "target_id": shown.id}
@@ -77,11 +89,13 @@ def known(
         "style_id": style.id,
         "generation_id": shown.id,
         "user_id": style.artist_id,
+        "artwork_id": work.id,
         "tag_id": session.scalar(select(Tag.id).where(Tag.name == "boat")),
         "notification_id": told["id"],
         "collection_id": collection_id,
         "comment_id": made(f"/generations/{shown.id}/comments", content="How quiet.")["id"],
         "report_id": made("/reports", reason="spam", **target)["id"],
+        "payout_id": making.payout(session, style.artist_id),
         "order_id": made("/tokens/purchase", package_id="basic_100")["order_id"],
         "public_id": shown.license_public_id,
         "target_id": style.id,

@@ -11,9 +11,10 @@ from tests.images import encoded, scene
 from tests.webapp.conftest import finished, sets_client_of, signed_in_client
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.collection import Collection
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.prices import price_for_size
 from webapp.domain.services import collections
 
 A_YEAR = timedelta(days=365)
@@ -39,9 +40,13 @@ def made(app, session, storage) -> World:
     for is_public in (True, False):
         collections.create(session, user=buyer, name="Harbours", is_public=is_public)
     making.order(session, buyer, style)
+    works = making.artworks(session, style, count=2)
+    making.show_artworks(session, style, works, titles=["Pier", ""])
     making.training(session, storage)
     trained = making.trained(session, storage, of=owner)
     making.try_out(session, trained)
+    payout_id = making.payout(session, owner.user_id)
+    making.earn_tokens(session, owner.user_id, 1000)
     admin = making.user(session, role=Role.ADMIN)
     session.commit()
     people = {"buyer": buyer, "artist": session.get(User, owner.user_id), "admin": admin}
@@ -66,16 +71,25 @@ def made(app, session, storage) -> World:
     photo = sets_albums.photos_of(session, albums[0])[0]
     instances = [sets_albums.instance(session, photo, storage) for _ in range(2)]
     session.commit()
-    token = sets_client_of(app, account).sets_token
+    token = sets_client_of(app, account).token
     return World(
         proofs=proofs | {"anonymous": {}, "worker": worker, "sets": {"sets": {"bearer": token}}},
         known={
             "style_id": [style.id, trained.id],
-            "generation_id": list(session.scalars(select(Generation.id))),
-            "collection_id": list(session.scalars(select(Collection.id))),
-            "notification_id": list(session.scalars(select(Notification.id))),
-            "expected_price_tokens": [style.price_tokens],
+            "generation_id": in_order(session, Generation.id),
+            "collection_id": in_order(session, Collection.id),
+            "artwork_id": [work.id for work in works],
+            "notification_id": in_order(session, Notification.id),
+            "payout_id": [payout_id],
+            "expected_price_tokens": [
+                price_for_size(style.price_tokens, each) for each in AspectRatio
+            ],
             "job_id": [album.public_id for album in albums],
             "instance_id": [instance.public_id for instance in instances],
         },
     )
+
+
+def in_order(session, column) -> list[int]:
+    """The ids of all rows, in the same order in every run."""
+    return list(session.scalars(select(column).order_by(column)))

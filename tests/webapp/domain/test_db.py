@@ -75,7 +75,7 @@ def test_a_dead_connection_is_replaced_before_it_is_used(database_url):
     with pooled.connect() as connection:
         number = connection.execute(who).scalar_one()
     with killer.connect() as connection:
-        connection.execute(text("SELECT pg_terminate_backend(:n, 5000)"), {"n": number})
+        connection.execute(text("SELECT pg_terminate_backend(:n, 60000)"), {"n": number})
     with pooled.connect() as connection:
         assert connection.execute(who).scalar_one() != number
     killer.dispose()

@@ -30,7 +30,7 @@ def test_due_jobs_are_marked_once_and_again_when_nobody_claimed_them(session, jo
     ]
     assert due_jobs.mark_due(session, repeat_seconds=30) == []
 
-    making.change_job(session, job.id, published_at=NOW - timedelta(seconds=29))
+    making.change_job(session, job.id, published_at=NOW - timedelta(seconds=20))
     assert due_jobs.mark_due(session, repeat_seconds=30) == []
     making.change_job(session, job.id, published_at=NOW - timedelta(seconds=31))
     assert due_jobs.mark_due(session, repeat_seconds=30) == [
@@ -38,7 +38,7 @@ def test_due_jobs_are_marked_once_and_again_when_nobody_claimed_them(session, jo
     ]
 
 
-@pytest.mark.parametrize("waited, is_due", [(59, False), (61, True)])
+@pytest.mark.parametrize("waited, is_due", [(31, False), (61, True)])
 def test_the_backoff_of_unclaimed_jobs_doubles(session, job, waited, is_due):
     published = NOW - timedelta(seconds=waited)
     making.change_job(
@@ -54,6 +54,13 @@ def test_jobs_never_published_come_before_all_others(session, job):
     assert [due.job_id for due in due_jobs.mark_due(session, repeat_seconds=30, limit=1)] == [
         fresh.id
     ]
+
+
+def test_a_task_of_newer_code_is_left_to_a_newer_relay(session, job):
+    newer = making.job_of(session, making.generation(session))
+    making.change_job(session, newer.id, step="draw_in_the_air")
+    assert [due.job_id for due in due_jobs.mark_due(session, repeat_seconds=30)] == [job.id]
+    assert stand(session, newer).published_at is None
 
 
 def test_unmarked_jobs_are_due_again_at_once(session, job):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from webapp.domain import errors, images, sets_errors
+from webapp.domain import api_key_errors, errors, image_errors, images, sets_errors
 from webapp.domain.errors import DomainError
 
 # Clients rely on these: a code or a status is changed here on purpose or not at all.
@@ -13,6 +13,8 @@ STATUSES = {
     "SELF_FOLLOW_NOT_ALLOWED": 400,
     "UNAUTHORIZED": 401,
     "SESSION_EXPIRED": 401,
+    "API_KEY_INVALID": 401,
+    "API_KEY_EXPIRED": 401,
     "AUTH_REQUIRED": 401,
     "TOKEN_EXPIRED": 401,
     "TOKEN_INVALID": 401,
@@ -21,6 +23,8 @@ STATUSES = {
     "CREDITS_EXHAUSTED": 402,
     "FORBIDDEN": 403,
     "CSRF_FAILED": 403,
+    "API_KEY_SCOPE_MISSING": 403,
+    "API_KEY_NOT_ALLOWED": 403,
     "ACCOUNT_INACTIVE": 403,
     "ARTIST_ONLY": 403,
     "STYLE_LIMIT_REACHED": 403,
@@ -32,6 +36,7 @@ STATUSES = {
     "GENERATION_NOT_FOUND": 404,
     "COLLECTION_NOT_FOUND": 404,
     "COMMENT_NOT_FOUND": 404,
+    "ARTWORK_NOT_FOUND": 404,
     "TAG_NOT_FOUND": 404,
     "JOB_NOT_FOUND": 404,
     "RULE_NOT_FOUND": 404,
@@ -48,16 +53,23 @@ STATUSES = {
     "TRAINING_IN_PROGRESS": 409,
     "GENERATION_STILL_PROCESSING": 409,
     "INVALID_TRANSITION": 409,
+    "PAYOUT_OPEN": 409,
+    "PAYOUT_DECIDED": 409,
     "ALREADY_CANCELED": 409,
     "ALREADY_REFUNDED": 409,
     "TRY_OUT_FREE": 409,
     "TRY_OUT_PRIVATE": 409,
     "TRY_OUTS_USED_UP": 409,
     "RESTYLE_PRIVATE": 409,
+    "API_KEY_LIMIT_REACHED": 409,
+    "WEBHOOK_LIMIT_REACHED": 409,
+    "WEBHOOK_DISABLED": 409,
     "COLLECTION_LIMIT_REACHED": 409,
     "COLLECTION_FULL": 409,
+    "PIN_LIMIT_REACHED": 409,
     "IDEMPOTENCY_CONFLICT": 409,
     "PRICE_CHANGED": 409,
+    "LICENSE_NOT_SOLD": 409,
     "UPLOAD_INCOMPLETE": 409,
     "SOURCE_JOB_UNAVAILABLE": 409,
     "JOB_NOT_FINISHED": 409,
@@ -95,7 +107,7 @@ def descendants(error):
 
 
 CLASSES = sorted(
-    (found for found in descendants(DomainError) if found is not errors.ImageRefused),
+    (found for found in descendants(DomainError) if found is not image_errors.ImageRefused),
     key=lambda found: found.__name__,
 )
 
@@ -110,14 +122,14 @@ def test_no_two_classes_share_a_code():
     assert len(codes) == len(set(codes))
 
 
-def test_errors_live_in_one_file_and_those_of_sets_in_another():
-    files = {errors.__name__, sets_errors.__name__}
+def test_errors_live_in_four_files():
+    files = {each.__name__ for each in (errors, image_errors, sets_errors, api_key_errors)}
     assert {error.__module__ for error in CLASSES} == files
 
 
 def test_every_verdict_on_an_image_is_an_error_with_status_422():
-    assert set(images.ImageCode) <= set(errors.IMAGE_ERRORS)
-    assert all(STATUSES[code] == 422 for code in errors.IMAGE_ERRORS)
+    assert set(images.ImageCode) <= set(image_errors.IMAGE_ERRORS)
+    assert all(STATUSES[code] == 422 for code in image_errors.IMAGE_ERRORS)
 
 
 def test_an_error_carries_its_details_and_no_text_for_people():

@@ -9,7 +9,14 @@ from PIL import Image, ImageDraw
 from gpu.signature.ink import MAX_SIDE
 from tests import images as made
 from webapp.domain.image_decoding import perceptual_hash, read_frame, sanitise, write_frame
-from webapp.domain.images import PROFILE_IMAGE, SIGNATURE_IMAGE, TRAINING_IMAGE, BadImage, are_near
+from webapp.domain.images import (
+    BANNER_IMAGE,
+    PROFILE_IMAGE,
+    SIGNATURE_IMAGE,
+    TRAINING_IMAGE,
+    BadImage,
+    are_near,
+)
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
@@ -44,6 +51,14 @@ def test_what_is_told_of_the_new_file_is_true_of_it():
 def test_a_picture_that_is_kept_small_keeps_its_shape_and_never_grows(size, kept):
     safe = sanitise(made.encoded(Image.new("RGB", size)), PROFILE_IMAGE)
     assert (safe.width, safe.height) == made.decoded(safe.data).size == kept
+
+
+@pytest.mark.parametrize("file", [made.jpeg(3200, 800), made.png(3200, 800)], ids=["jpeg", "png"])
+def test_a_banner_is_a_webp_of_limited_width(file):
+    safe = sanitise(file, BANNER_IMAGE)
+    assert (safe.format, safe.width, safe.height) == ("WEBP", 1600, 400)
+    picture = made.decoded(safe.data)
+    assert (picture.format, picture.size) == ("WEBP", (1600, 400))
 
 
 def test_a_signature_is_kept_at_the_size_at_which_it_is_drawn_at_most():

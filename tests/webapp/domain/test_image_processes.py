@@ -60,7 +60,7 @@ def is_decoder(child):
 def _no_process_is_left_behind():
     before = children()
     yield
-    assert children() == before
+    assert set(children()) <= set(before)
 
 
 def test_a_child_gives_what_the_function_gives():
@@ -98,7 +98,7 @@ def test_one_child_serves_many_files_in_their_order():
 
 
 @pytest.mark.parametrize(
-    "limits", [ProcessLimits(cpu_seconds=1), ProcessLimits(wall_seconds=3)], ids=["cpu", "wall"]
+    "limits", [ProcessLimits(cpu_seconds=1), ProcessLimits(wall_seconds=15)], ids=["cpu", "wall"]
 )
 def test_a_file_that_would_decode_for_hours_is_corrupt_and_the_rest_goes_on(limits):
     files = uploads(made.png(), made.endless_jpeg(scans=100, side=7000), made.jpeg())

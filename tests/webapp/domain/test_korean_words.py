@@ -28,6 +28,17 @@ def test_each_tag_has_one_line():
     assert sorted(found) == sorted(set(found))
 
 
+def test_each_tag_has_a_korean_word_that_stands_for_it():
+    for tag in TAG_OF.values():
+        assert korean_words.translated(korean_words.korean_for(tag)) == tag
+
+
+def test_the_korean_word_for_a_tag_is_the_first_on_its_line():
+    for tag, korean in {"sea": "바다", "cat": "고양이", "car": "차", "night sky": "밤하늘"}.items():
+        assert korean_words.korean_for(tag) == korean
+    assert korean_words.korean_for("zeppelin") is None
+
+
 def test_each_word_that_the_built_in_model_draws_has_a_korean_word():
     assert sorted(set(built_in.WORDS) - set(TAG_OF.values())) == []
 

@@ -74,7 +74,9 @@ def test_a_certificate_counts_from_the_day_of_the_market_and_runs_out_with_its_l
     session, storage, at
 ):
     at(AFTER_MIDNIGHT)
-    wanted = making.style(session, storage, valid_to=date(2026, 12, 1))
+    wanted = making.style(
+        session, storage, valid_from=date(2026, 11, 1), valid_to=date(2026, 12, 1)
+    )
     [image] = making.order(session, making.user(session), wanted)
     making.finish(session, storage, image)
     session.refresh(image)

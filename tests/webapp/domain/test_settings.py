@@ -180,9 +180,16 @@ def test_a_list_that_is_no_json_is_named(environment_of, text):
     assert text == "{" or text not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "INTERNAL_API_TOKEN"])
-def test_the_site_does_not_serve_without_its_own_secrets(environment_of, name):
-    environment_of(**PRODUCTION | {name: NOT_GIVEN})
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("SECRET_KEY", NOT_GIVEN),
+        ("INTERNAL_API_TOKEN", NOT_GIVEN),
+        ("WATERMARK_KEYS", json.dumps({1: NOT_GIVEN})),
+    ],
+)
+def test_the_site_does_not_serve_without_its_own_secrets(environment_of, name, text):
+    environment_of(**PRODUCTION | {name: text})
     other_process = Settings.from_environment()
     assert other_process.env is Environment.PRODUCTION
     with pytest.raises(SettingsError, match=name):
@@ -235,3 +242,30 @@ def test_watermark_keys_that_could_not_be_recorded_are_refused(environment_of, k
     with pytest.raises(SettingsError, match="WATERMARK_KEYS") as refused:
         Settings.from_environment()
     assert "short" not in str(refused.value)
+
+
+def test_mails_need_a_server_and_a_sender(environment_of):
+    environment_of(**COMPLETE)
+    assert not Settings.from_environment().sends_mail
+    environment_of(**COMPLETE, MAIL_FROM="Style License <no-reply@styles.example>")
+    assert Settings.from_environment().sends_mail
+    environment_of(**COMPLETE, SMTP_URL="smtps://mail.example")
+    with pytest.raises(SettingsError, match="SMTP_URL needs MAIL_FROM"):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("SMTP_URL", "smtp://me:secret-word@relay?tls=off"),
+        ("SMTP_URL", "secret-word"),
+        ("MAIL_FROM", "Style License"),
+        ("MAIL_FROM", "a@b.example\nBcc: c@d.example"),
+        ("MAIL_FROM", "two words@b.example"),
+    ],
+)
+def test_a_wrong_mail_server_or_sender_is_named_without_its_password(environment_of, name, value):
+    environment_of(**{**COMPLETE, "MAIL_FROM": "a@b.example", name: value})
+    with pytest.raises(SettingsError, match=name) as refused:
+        Settings.from_environment()
+    assert "secret-word" not in str(refused.value)

@@ -8,6 +8,8 @@ from PIL import Image
 from gpu.pretrain.styles import HELD_OUT
 from gpu.pretrain.vocabulary import Colour, Place, Thing, Time
 from gpu.signature.ink import prepare_ink
+from webapp.domain.models.generation import AspectRatio
+from webapp.domain.prices import price_for_size
 from webapp.domain.services import packages
 from webapp.domain.services.artworks import MIN_IMAGES
 from webapp.domain.services.ledger import WELCOME_TOKENS
@@ -83,7 +85,11 @@ def test_buyers_have_bought_enough_tokens_for_what_they_order():
     prices = {artist.style_name: artist.price_tokens for artist in CAST.artists}
     for buyer in CAST.buyers:
         bought = sum(packages.find(each).amount_tokens for each in buyer.packages)
-        wanted = [prices[order.style_name] for order in CAST.orders if order.buyer == buyer.email]
+        wanted = [
+            price_for_size(prices[order.style_name], AspectRatio(order.ratio))
+            for order in CAST.orders
+            if order.buyer == buyer.email
+        ]
         assert wanted
         assert sum(wanted) <= WELCOME_TOKENS + bought
 

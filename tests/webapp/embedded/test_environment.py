@@ -14,6 +14,7 @@ def make(tmp_path):
             web_port=8000,
             google_port=8001,
             toss_port=8002,
+            smtp_port=8025,
             flower_port=5555,
             database_url="postgresql://embedded/site",
             redis_url="redis://embedded/0",
@@ -49,3 +50,15 @@ def test_real_keys_of_toss_leave_no_trace_of_the_sandbox(make):
     made = make(TOSS_CLIENT_KEY="live_ck_real", TOSS_SECRET_KEY="live_sk_real")
     assert made["TOSS_SECRET_KEY"] == "live_sk_real"
     assert "TOSS_BASE_URL" not in made
+
+
+def test_without_a_mail_server_mails_go_to_the_sandbox(make):
+    made = make()
+    assert made["SMTP_URL"] == "smtp://127.0.0.1:8025"
+    assert made["MAIL_FROM"] == "Style License <no-reply@styles.example>"
+
+
+def test_a_real_mail_server_leaves_no_trace_of_the_sandbox(make):
+    made = make(SMTP_URL="smtps://real.example")
+    assert made["SMTP_URL"] == "smtps://real.example"
+    assert "MAIL_FROM" not in made

@@ -27,6 +27,7 @@ def flower(tmp_path):
         web_port=1,
         google_port=2,
         toss_port=3,
+        smtp_port=4,
         flower_port=5555,
         database_url="postgresql://nobody/none",
         redis_url=redis.start(),

@@ -140,6 +140,8 @@ def test_a_killed_child_comes_back(folder: Path) -> None:
         assert stack.state("sleeper") in {"STARTING", "RUNNING"}
 
 
+# It waits for what it measures; the test above starts a child again once.
+@pytest.mark.long
 def test_a_child_that_keeps_failing_waits_longer_each_time(folder: Path) -> None:
     child = python(folder, "failing", "raise SystemExit(3)")
     with light(folder, child) as stack:
@@ -341,6 +343,8 @@ sys.exit(up.main())
     return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
 
 
+# Of a stack that is stopped otherwise, `make test` looks whether anything is left running.
+@pytest.mark.long
 def test_ctrl_c_in_the_terminal_stops_everything(folder: Path) -> None:
     for sent in (signal.SIGINT, signal.SIGTERM):
         with up(folder, NOT_EMBEDDED) as person:

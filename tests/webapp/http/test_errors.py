@@ -25,6 +25,9 @@ KEYS = (
     CODES
     | {f"memo.{kind.value}" for kind in TransferKind}
     | {f"notification.{kind.value}" for kind in NotificationType}
+    | {f"mail_digest.{name}" for name in ("all", "greeting", "intro", "more", "settings")}
+    | {f"mail_digest.{name}" for name in ("subject_one", "subject_several", "unsubscribe")}
+    | {"mail_digest.why_daily", "mail_digest.why_weekly"}
 )
 
 

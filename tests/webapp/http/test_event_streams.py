@@ -16,6 +16,7 @@ from webapp.http import draining, event_streams
 
 GENERATIONS = "/api/v1/generations"
 SERVING = Path(__file__).parents[3] / "webapp/serving.py"
+POLL_SECONDS = event_streams.POLL_SECONDS  # as the product has it
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,26 @@ def test_between_two_polls_a_stream_holds_no_connection(real_app, committed, sto
     with real_app.app_context():
         assert db.engine.pool.checkedout() == 0
     answer.close()
+
+
+def test_the_limits_of_streams_are_those_of_the_manual():
+    serving = SERVING.read_text()
+    threads, processes = (
+        int(re.findall(rf"^{name} = (\d+)$", serving, re.MULTILINE)[0])
+        for name in ("threads", "workers")
+    )
+    most = event_streams.MOST_STREAMS
+    manual = (SERVING.parents[1] / "docs/performance.md").read_text(encoding="utf-8")
+    said = manual.partition("**Event streams have no processes of their own.**")[2].partition(
+        "\n\n"
+    )[0]
+    for words in (
+        f"one of the {threads} threads",
+        f"every {POLL_SECONDS} s",
+        f"{most} per process, {2 * processes * most} in the four processes of compose",
+        f"{threads - most} threads of each stay",
+    ):
+        assert words in said, words
 
 
 def test_streams_leave_threads_for_requests(buyer_client, ordered, monkeypatch):

@@ -62,7 +62,7 @@ def test_translations_keep_every_placeholder():
 
 
 def test_every_error_type_with_a_text_exists():
-    own = {"invisible_text", "stacked_marks"}
+    own = {"invisible_text", "stacked_marks", "public_address"}
     types = set(pydantic_core.core_schema.ErrorType.__args__)
     assert {*field_errors.TEXTS, *field_errors.COUNTED, field_errors.OWN} - own <= types
 

@@ -2,20 +2,23 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from flask import jsonify
 from limits.storage import MemoryStorage
 from sqlalchemy import func, select, update
 
 from tests.database import at_once
-from tests.serving import close_pools, served
+from tests.serving import served
 from tests.webapp.conftest import error_code, make_app
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.ledger import Transfer
 from webapp.http.google import local_path
 from webapp.http.rate_limits import RateLimits
+from webapp.sandbox import google as sandbox_google
 from webapp.sandbox.google import create_app as create_sandbox
 
 LOGIN = "/api/v1/auth/google/login"
@@ -44,7 +47,7 @@ def approve(login_location: str, email: str = "mina@example.com") -> str:
     answer = requests.get(
         login_location + "&" + urlencode({"login_hint": email, "name": "Mina Park"}),
         allow_redirects=False,
-        timeout=10,
+        timeout=60,
     )
     assert answer.status_code == 302
     return callback_path(answer.headers["Location"])
@@ -99,13 +102,62 @@ def test_the_session_cookie_is_http_only_and_same_site_and_lasts_two_weeks(site)
     assert client.get_cookie("csrftoken").value
 
 
+def test_only_the_first_sign_in_of_an_account_begins_the_tour_and_names_its_tokens(site):
+    first, again = site.test_client(), site.test_client()
+    sign_in(first)
+    me = first.get("/api/v1/auth/me").json["data"]["id"]
+    assert first.get_cookie("tour").value == str(me)
+    assert "100 tokens are yours." in first.get("/styles").text
+    sign_in(again)
+    assert again.get_cookie("tour") is None
+    assert "tokens are yours." not in again.get("/styles").text
+
+
+@contextmanager
+def unverified():
+    """While the provider says of every address that it is not verified."""
+    told = sandbox_google._userinfo
+
+    def tell(**names):
+        answer, status = told(**names)
+        return jsonify(answer.get_json() | {"email_verified": False}), status
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox_google, "_userinfo", tell)
+        yield
+
+
+def test_no_account_begins_with_an_address_that_is_not_verified(site, session):
+    client = site.test_client()
+    with unverified():
+        assert sign_in(client).location == "/login?error=address_not_verified"
+    assert "has not verified" in client.get("/login?error=address_not_verified").text
+    assert error_code(client.get("/api/v1/auth/me")) == "UNAUTHORIZED"
+    assert session.scalar(select(func.count()).select_from(User)) == 0
+
+
+def test_an_account_takes_another_address_only_if_it_is_verified(site, session):
+    sign_in(site.test_client())
+    session.execute(update(User).values(email="old@example.com"))
+    session.commit()
+
+    def address_after_sign_in() -> str:
+        client = site.test_client()
+        assert sign_in(client).location == "/"
+        return client.get("/api/v1/auth/me").json["data"]["email"]
+
+    with unverified():
+        assert address_after_sign_in() == "old@example.com"
+    assert address_after_sign_in() == "mina@example.com"
+
+
 def test_sign_in_discards_the_values_of_the_old_session(site):
     client = site.test_client()
     with client.session_transaction() as cookie:
         cookie["planted"] = "by an attacker"
     sign_in(client)
     with client.session_transaction() as cookie:
-        assert set(cookie) == {"sign_in", "_permanent"}
+        assert set(cookie) == {"sign_in", "_permanent", "welcome"}
 
 
 def test_two_sign_ins_are_two_sessions_and_signing_out_ends_one(site):
@@ -258,14 +310,12 @@ def test_simultaneous_sign_ins_do_not_share_state(committed, make_real_app, goog
 
 
 @pytest.fixture
-def running_site(committed, storage, monkeypatch, google) -> Iterator[str]:
+def running_site(make_real_app, google) -> Iterator[str]:
     """The site as a real server with rate limits; all its users have one address."""
-    app = make_app(monkeypatch, GOOGLE_BASE_URL=google, RATE_LIMITS_ENABLED="1")
+    app = make_real_app(GOOGLE_BASE_URL=google, RATE_LIMITS_ENABLED="1")
     app.extensions["rate_limits"] = RateLimits(MemoryStorage())
     with served(app) as url:
         yield url
-    with app.app_context():
-        close_pools()
 
 
 def test_twenty_users_at_one_address_sign_in_at_once_in_two_tabs_each(running_site, committed):

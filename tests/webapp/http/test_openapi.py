@@ -2,12 +2,15 @@
 
 import functools
 import json
+import re
 
 import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from tests.webapp import documented
+from tests.webapp.pages.reading import Page
+from webapp.http import openapi_groups
 from webapp.http.endpoints import Access
 from webapp.http.routes import PARAMETER
 
@@ -42,14 +45,27 @@ def violations(document):
 
     @functools.cache  # a validator takes 10 ms to make, and most operations share their errors
     def validator(schema):
-        whole = json.loads(schema) | {"components": document["components"]}
-        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+        return documented.validator_of(json.loads(schema), document)
 
     def errors(schema, value):
         errors_of = validator(json.dumps(schema, sort_keys=True)).iter_errors
         return [error.message for error in errors_of(value)]
 
     return errors
+
+
+def test_each_group_has_one_sentence_about_it(document, operations):
+    used = {tag for operation in operations.values() for tag in operation["tags"]}
+    assert {tag["name"] for tag in document["tags"]} == used == set(openapi_groups.DESCRIPTIONS)
+    for tag in document["tags"]:
+        assert re.fullmatch(r"[A-Z][^.]+[.]", tag["description"]), tag
+
+
+def test_the_document_for_people_leads_back_to_the_site(client):
+    page = Page(client.get("/api/docs"))
+    assert "/" in page.links()
+    assert client.get("/me/keys").status_code == 302  # signed in only
+    assert "/me/keys" in page.links()
 
 
 def test_every_route_is_in_it(app, operations):
@@ -97,10 +113,20 @@ def test_every_operation_names_its_access(app, operations):
         access = operation["description"].rpartition("Access: ")[2].rstrip(".")
         assert Access(access)
         assert operation["security"]
-    assert operations["/styles", "get"]["security"] == [{}, {"session": []}]
-    assert operations["/styles", "post"]["security"] == [{"session": [], "csrf": []}]
-    assert operations["/tokens/balance", "get"]["security"] == [{"session": []}]
+    assert operations["/auth/csrf", "get"]["security"] == [{}, {"session": []}]
+    assert operations["/auth/logout", "post"]["security"] == [{"session": [], "csrf": []}]
+    assert operations["/auth/me", "get"]["security"] == [{"session": []}]
     assert operations["/webhooks/claim", "post"]["security"] == [{"internal": []}]
+
+
+def test_operations_for_programs_name_the_scope_of_the_key(document, operations):
+    read, session, csrf = {"key": ["read"]}, {"session": []}, {"session": [], "csrf": []}
+    assert operations["/styles", "get"]["security"] == [{}, session, read]
+    assert operations["/tokens/balance", "get"]["security"] == [session, read]
+    assert operations["/generations", "post"]["security"] == [csrf, {"key": ["order"]}]
+    shared = operations["/generations/{generation_id}", "patch"]["security"]
+    assert shared == [csrf, {"key": ["manage"]}, {"internal": []}]
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
 
 
 def test_operation_ids_are_unique(operations):
@@ -159,15 +185,15 @@ def test_every_error_of_the_guard_the_query_and_the_body_is_named(operations):
     everywhere = {"METHOD_NOT_ALLOWED", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"}
     signed_in = {"UNAUTHORIZED", "SESSION_EXPIRED", "ACCOUNT_INACTIVE"}
     body = {"INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "VALIDATION_ERROR"}
-    assert codes("/health", "get") == everywhere | {"OK"}
+    by_key = {"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SCOPE_MISSING", "ACCOUNT_INACTIVE"}
+    read = {"OK", "Not Modified"}
+    assert codes("/health", "get") == everywhere | read
     limited = everywhere | {"RATE_LIMIT_EXCEEDED"}
-    assert codes("/tokens/packages", "get") == limited | {"OK"}
-    assert codes("/styles/me", "get") == limited | signed_in | {
-        "OK",
-        "ARTIST_ONLY",
-        "VALIDATION_ERROR",
-    }
-    assert codes("/notifications/read-all", "post") == limited | signed_in | {"OK", "CSRF_FAILED"}
+    assert codes("/tokens/packages", "get") == limited | by_key | read
+    own = limited | signed_in | by_key | read
+    assert codes("/styles/me", "get") == own | {"ARTIST_ONLY", "VALIDATION_ERROR"}
+    closed = limited | signed_in | {"API_KEY_NOT_ALLOWED"}
+    assert codes("/notifications/read-all", "post") == closed | {"OK", "CSRF_FAILED"}
     assert codes("/webhooks/claim", "post") == everywhere | body | {"OK", "CALLBACK_UNAUTHORIZED"}
 
 

@@ -89,10 +89,31 @@ def test_a_theme_is_kept_and_nonsense_is_not(client):
     assert Page(client.get("/")).all("html")[0] == {"lang": "en", "data-theme": "dark"}
 
 
-def test_becoming_an_artist_needs_an_account_and_happens_once(client, buyer_client, artist_client):
+def test_becoming_an_artist_needs_an_account_and_happens_once(
+    client, buyer, buyer_client, artist_client
+):
     assert client.get("/become-artist").headers["Location"] == "/login?next=/become-artist"
-    assert Page(buyer_client.get("/become-artist")).all("canvas", id="pad")
+    page = Page(buyer_client.get("/become-artist"))
+    assert page.all("canvas", id="pad")
+    assert page.all("input", id="artist-name")[0]["value"] == buyer.display_name
     assert artist_client.get("/become-artist").headers["Location"] == "/studio"
+
+
+def test_what_earned_tokens_are_worth_and_when_they_are_paid_is_said_before(
+    app, buyer_client, monkeypatch
+):
+    def said():
+        return Page(buyer_client.get("/become-artist")).text
+
+    assert "An earned token is worth ₩70. A payout takes at least 100 tokens." in said()
+    assert "The money is transferred within 14 days of your request." in said()
+    changed = {"payout_krw_per_token": 65, "payout_within_days": 1}
+    settings = app.extensions["settings"].model_copy(update=changed)
+    monkeypatch.setitem(app.extensions, "settings", settings)
+    assert "An earned token is worth ₩65." in said()
+    assert "The money is transferred within 1 day of your request." in said()
+    assert buyer_client.patch("/api/v1/users/me", json={"language": "ko"}).status_code == 200
+    assert "신청한 날부터 1일 안에 송금합니다." in said()
 
 
 def become(client, signature=b"", **fields):
@@ -137,8 +158,22 @@ def test_who_signs_in_is_told_what_that_accepts(client, monkeypatch):
     assert page.links().count("/terms") == page.links().count("/privacy") == 2
 
 
+@pytest.mark.parametrize(
+    "address, is_told",
+    [("/become-artist", True), ("/studio", True), ("/studio/new", True), ("/studios", False)],
+)
+def test_who_signs_in_for_the_studio_is_told_what_it_is_for(client, address, is_told):
+    page = Page(client.get("/login", query_string={"next": address}))
+    assert ("Artists license their style here. Sign in to begin." in page.text) == is_told
+
+
+def test_who_becomes_an_artist_is_told_that_the_signature_can_change(buyer_client):
+    text = Page(buyer_client.get("/become-artist")).text
+    assert "You can change your signature later in the studio." in text
+
+
 def test_who_becomes_an_artist_is_told_what_earned_tokens_are_worth(buyer_client):
     page = Page(buyer_client.get("/become-artist"))
     assert "You earn the whole price of each delivered picture, in tokens." in page.text
-    assert "Today they cannot be paid out in money" in page.text
+    assert "or paid out in money" in page.text
     assert "/how-it-works#earnings" in page.links()

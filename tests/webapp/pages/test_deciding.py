@@ -35,9 +35,32 @@ def test_the_artist_sees_works_samples_and_what_was_learned(owner, style):
     [chosen] = [field["value"] for field in page.all("input", name="choice") if "checked" in field]
     assert chosen == "150:0"
     assert "The palette is learned well." in page.text
+    assert page.text.count("The palette is learned well.") == 1  # all three steps learned the same
     assert "Training captured only part of your style" in page.text
     assert "8 left" in page.text
     assert "Make a picture" not in page.text
+
+
+def test_steps_that_learned_differently_each_say_what(session, owner, style):
+    session.execute(text("UPDATE checkpoints SET gain_palette = 0.1 WHERE step = 50"))
+    session.commit()
+    said = Page(owner.get(f"/styles/{style.id}")).text
+    assert said.count("The palette is learned well.") == 2
+    assert said.count("The palette is hardly learned.") == 1
+
+
+def test_the_button_names_each_price_and_the_try_outs_stand_beside_it(session, owner, style):
+    page = Page(owner.get(f"/styles/{style.id}"))
+    assert f"Put on sale · {style.price_tokens} tokens per picture" in page.text
+    assert "#try-outs" in page.links()
+    session.execute(update(Style).values(license_type="personal", commercial_price_tokens=600))
+    session.commit()
+    page = Page(owner.get(f"/styles/{style.id}"))
+    said = f"Put on sale · {style.price_tokens} tokens personal, 600 commercial"
+    assert said in page.text
+    session.execute(update(Style).values(is_active=False))
+    session.commit()
+    assert "#try-outs" not in Page(owner.get(f"/styles/{style.id}")).links()
 
 
 def test_a_style_that_is_learned_well_comes_without_a_warning(session, owner, style):
@@ -58,9 +81,15 @@ def test_a_cover_is_chosen_and_with_it_what_is_sold(session, owner, style):
     sent = form(Page(owner.get(f"/styles/{style.id}")), choice="100:1")
     owner.csrf_token = None
     answer = owner.post(f"/styles/{style.id}/publish", data=sent)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/styles/{style.id}")
+    on_sale = f"/styles/{style.id}?saved=on_sale"
+    assert (answer.status_code, answer.headers["location"]) == (303, on_sale)
     session.refresh(style)
     assert style.training_status == "completed"
+    page = Page(owner.get(on_sale))
+    assert "Your style is on sale." in page.text
+    assert f"/studio/styles/{style.id}/statistics" in page.links()
+    assert "Saved." not in page.text
+    assert "Your style is on sale." not in Page(owner.get(f"/styles/{style.id}")).text
     assert "Make a picture" in Page(owner.get(f"/styles/{style.id}")).text
     # the same form once more, from a window that was left open
     again = owner.post(f"/styles/{style.id}/publish", data=sent | {"choice": "50:0"})
@@ -87,8 +116,11 @@ def test_words_are_tried_by_a_plain_form(session, owner, style):
     answer = owner.post(f"/styles/{style.id}/try-outs", data=sent)
     assert (answer.status_code, answer.headers["location"]) == (
         303,
-        f"/styles/{style.id}#try-outs",
+        f"/styles/{style.id}?prompt_tags=boat%2C+sea&aspect_ratio=1%3A2&checkpoint=100#try-outs",
     )
+    page = Page(owner.get(answer.headers["location"]))
+    assert page.all("input", id="try-words")[0]["value"] == "boat, sea"
+    assert {"value": "100", "selected": ""} in page.all("option")
     made = session.scalars(select(Generation)).one()
     assert (made.prompt_tags, made.height, made.price_tokens) == (["boat", "sea"], 1024, 0)
     piece = Page(owner.get(f"/styles/{style.id}/try-outs"))
@@ -139,13 +171,13 @@ def test_the_studio_says_what_to_do(owner, style):
 
 
 def test_a_place_is_given_up_and_taken_again(session, owner, style):
+    assert "Set aside" in Page(owner.get(f"/styles/{style.id}")).text
     owner.post(f"/styles/{style.id}/terms", data={"is_active": "false"})
     session.refresh(style)
     assert not style.is_active
-    assert (
-        "This style does not use your style slot now."
-        in Page(owner.get(f"/styles/{style.id}")).text
-    )
+    page = Page(owner.get(f"/styles/{style.id}"))
+    assert "You set this style aside." in page.text
+    assert "Take up again" in page.text
     owner.post(f"/styles/{style.id}/terms", data={"is_active": "true"})
     session.refresh(style)
     assert style.is_active

@@ -123,12 +123,32 @@ def test_a_korean_word_filters_by_its_english_tag_which_is_shown(client, session
     assert {"/?tags=boat", "/?tags=fog"} <= set(page.links())
 
 
-def test_a_tag_that_is_none_is_told_beside_its_field(client, wall):
-    answer = client.get("/", query_string={"tags": "꽈배기"})
+def test_a_tag_that_is_none_is_told_at_its_field_above_the_pictures_without_it(client, wall):
+    answer = client.get("/", query_string={"sort": "recent", "tags": "꽈배기"})
     page = Page(answer)
     assert answer.status_code == 422
     assert "Tags are English words: “꽈배기” is not in our Korean dictionary." in page.text
-    assert page.all("input", id="tag")[0]["aria-describedby"] == "tag-problem"
+    [field] = page.all("input", id="tag")
+    assert (field["value"], field["aria-describedby"]) == ("꽈배기", "tag-problem")
+    names = [each.get("id", name) for name, each in page.elements]
+    assert names.index("tag") < names.index("tag-problem") < names.index("wall")
+    assert shown(page) == wall[::-1][:20]
+    [more] = [link for link in page.links() if "cursor=" in link]
+    assert shown(Page(client.get(more))) == wall[::-1][20:]
+
+
+def test_the_other_filters_stay_when_a_tag_is_none(client, session, wall):
+    session.execute(
+        update(Generation).where(Generation.id == wall[3]).values(prompt_tags=["boat", "fog"])
+    )
+    session.commit()
+    for tags in (["fog", "꽈배기"], ["안개, 꽈배기"]):
+        page = Page(client.get("/", query_string={"tags": tags}))
+        assert shown(page) == [wall[3]]
+        assert [each["value"] for each in page.all("input", type="hidden", name="tags")] == ["fog"]
+        assert page.all("input", id="tag")[0]["value"] == tags[-1]
+    too_long = Page(client.get("/", query_string={"tags": "fog" * 50}))
+    assert len(shown(too_long)) == 20
 
 
 def test_the_pictures_of_one_artist_are_named_for_them(client, session, storage, wall, style):

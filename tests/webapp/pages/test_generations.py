@@ -40,9 +40,11 @@ def test_words_seed_and_price_are_for_the_owner(client, buyer_client, ordered, f
 
 def test_a_picture_leads_to_its_style_its_certificate_and_its_file(buyer_client, ordered, finish):
     image = finish(ordered, is_public=True)
-    page = Page(buyer_client.get(f"/g/{image.id}"))
+    answer = buyer_client.get(f"/g/{image.id}")
+    page = Page(answer)
     assert f"/styles/{image.style_id}" in page.links()
-    assert f"/l/{image.license_public_id}" in page.links()
+    assert f'<a href="/l/{image.license_public_id}">Certificate</a>' in answer.text
+    assert image.license_public_id in page.text
     assert f"/api/v1/generations/{image.id}/image?download=1" in page.links()
     assert "made by AI" in page.text
 
@@ -71,6 +73,14 @@ def test_the_main_button_of_a_foreign_picture_leads_to_an_order_like_it(
         assert who.get(main_buttons(page)[0].partition("#")[0]).status_code == 200
         preview = f"/api/v1/generations/{public.id}/image?variant=preview&download=1"
         assert preview in page.links()
+
+
+def test_a_picture_says_what_another_one_costs_and_leads_to_artist_and_buyer(client, style, public):
+    page = Page(client.get(f"/g/{public.id}"))
+    assert f"Make one like this {style.price_tokens} tokens" in page.text
+    assert f"/users/{public.user_id}" in page.links()
+    lists = {f"/?artist_id={style.artist_id}", f"/styles?artist_id={style.artist_id}"}
+    assert {f"/users/{style.artist_id}", *lists} <= set(page.links())
 
 
 def test_who_may_have_the_file_downloads_it(buyer_client, artist_client, admin_client, public):
@@ -152,7 +162,7 @@ def test_tiles_tell_where_pictures_stand(session, buyer_client, ordered):
     page = Page(buyer_client.get(f"/g/tiles?id={ordered.id}"))
     assert page.all("html") == []
     assert page.all("progress", value="38")
-    assert "38 % 3 seconds" in page.text
+    assert "38 % about 3 seconds left" in page.text
 
 
 def test_a_waiting_picture_can_be_cancelled_and_a_running_one_not(session, buyer_client, ordered):

@@ -1,6 +1,6 @@
 import io
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+import re
+from datetime import UTC, date, datetime
 
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -9,9 +9,7 @@ from sqlalchemy import update
 from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.license import Certificate
-from webapp.pages import terms
-
-TODAY = datetime.now(ZoneInfo("Asia/Seoul")).date()
+from webapp.pages import licenses, terms
 
 
 def test_a_certificate_says_who_licensed_what_to_whom(client, image, artist):
@@ -41,11 +39,23 @@ def test_the_qr_code_of_a_certificate_stays_dark_on_white_and_runs_nothing(clien
     assert page.own_code() == []
 
 
+def test_the_qr_code_of_a_long_address_is_drawn_whole_at_any_size(app):
+    address = "https://style-license.example/l/L_".ljust(60, "x")
+    with app.test_request_context():
+        code = str(licenses._qr_code(address))
+    [head] = re.findall(r"<svg[^>]*>", code)
+    [side] = re.findall(r'viewBox="0 0 (\d+) \1"', head)
+    assert f"h{side}v{side}h-{side}z" in code  # the white ground fills what is shown
+    assert "width" not in head
+    assert "height" not in head
+
+
 def test_a_private_picture_and_its_owner_stay_private(client, ordered, finish, buyer):
     image = finish(ordered)
     answer = client.get(f"/l/{image.license_public_id}")
     assert image.image_sha256 in answer.text
     assert buyer.username not in answer.text
+    assert "The picture is not public; only its SHA-256 is shown." in answer.text
     assert Page(answer).all("img") == []
     assert f"/g/{image.id}" not in Page(answer).links()
 
@@ -73,8 +83,8 @@ def test_an_old_exclusive_licence_can_be_read_and_says_that_it_is_no_longer_sold
             {"status": "revoked", "revoked_at": datetime(2026, 11, 3, 9, 5, tzinfo=UTC)},
             "Revoked · 2026-11-03 09:05 UTC",
         ),
-        ({"valid_to": TODAY - timedelta(days=1)}, f"Expired · {TODAY - timedelta(days=1)} (Seoul"),
-        ({"valid_to": TODAY}, "Valid"),
+        ({"valid_to": date(2026, 11, 30)}, "Expired · 2026-11-30 (Seoul"),
+        ({"valid_to": date(9999, 12, 31)}, "Valid"),
     ],
 )
 def test_a_certificate_that_no_longer_holds_says_so(client, session, image, columns, word):

@@ -8,6 +8,8 @@ from tests.statements import statements
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.generation import Generation
+from webapp.domain.models.payment import Purchase
+from webapp.domain.models.payout import PayoutRequest, PayoutStatus
 from webapp.domain.services import generations, ledger, likes
 from webapp.pages import words
 from webapp.pages.me import STATES
@@ -67,6 +69,17 @@ def test_ones_pictures_stand_there_in_every_state(buyer_client, works):
     for state in ("public", "private", "failed", "making"):
         assert shown(Page(buyer_client.get(f"/me?state={state}"))) == works[state], state
     assert sorted(shown(Page(buyer_client.get("/me?state=nonsense")))) == sorted(shown(page))
+
+
+def test_every_finished_picture_can_be_downloaded_where_it_stands(buyer_client, works, style):
+    finished = {
+        f"/api/v1/generations/{each}/image?download=1"
+        for each in (*works["public"], *works["private"])
+    }
+    for path in ("/me", f"/styles/{style.id}"):
+        links = Page(buyer_client.get(path)).all("a", download="")
+        assert {each["href"] for each in links} == finished
+        assert all(each["aria-label"].startswith("Download: “") for each in links)
 
 
 def test_what_is_being_made_is_asked_for_until_it_is_done(buyer_client, works, session, storage):
@@ -312,6 +325,71 @@ def test_what_leaving_means_is_said_before_it_is_done(buyer_client, artist_clien
     page = Page(artist_client.get("/me/leave"))
     assert "Your account will be closed, not deleted" in page.text
     assert "stay with the closed account" in page.text
+
+
+@pytest.mark.parametrize(
+    "is_needed, text",
+    [
+        (False, "If the bank later returns a payout, its money is lost."),
+        (True, "If the bank later returns a payout, its tokens stay with the closed account."),
+    ],
+)
+def test_an_artist_who_was_paid_reads_what_becomes_of_a_payout_that_comes_back(
+    artist_client, artist, session, request, is_needed, text
+):
+    if is_needed:
+        request.getfixturevalue("ordered")  # by somebody else, in a style of the artist
+    assert "returns a payout" not in Page(artist_client.get("/me/leave")).text
+    session.add(
+        PayoutRequest(
+            user_id=artist.user_id,
+            amount_tokens=100,
+            amount_krw=7000,
+            status=PayoutStatus.SETTLED,
+            paid_krw=7000,
+            reference="B-1",
+            ended_at=making.jobs.NOW,
+        )
+    )
+    session.commit()
+    assert text in Page(artist_client.get("/me/leave")).text
+
+
+@pytest.mark.parametrize(
+    "amount, changes, is_refundable",
+    [
+        (90, {}, True),
+        (91, {}, False),  # some of them are spent
+        (90, {"refund_key": "begun"}, False),
+        (90, {"status": "expired"}, False),
+    ],
+)
+def test_who_leaves_reads_that_bought_tokens_can_be_refunded(
+    buyer_client, buyer, session, ordered, amount, changes, is_refundable
+):
+    assert "/refunds#tokens" not in Page(buyer_client.get("/me/leave")).links()
+    values = {"status": "paid", "payment_key": "pay_1", "approved_at": making.jobs.NOW}
+    session.add(
+        Purchase(
+            user_id=buyer.id,
+            order_id="P_1",
+            package_id="basic_100",
+            amount_tokens=amount,
+            price_per_token=100,
+            total_price=100 * amount,
+            expires_at=making.jobs.NOW,
+            **(values | changes),
+        )
+    )
+    session.commit()
+    page = Page(buyer_client.get("/me/leave"))
+    assert ("/refunds#tokens" in page.links()) is is_refundable
+    assert ("Bought tokens can be refunded before you leave." in page.text) is is_refundable
+
+
+def test_the_button_says_what_becomes_of_the_account(buyer_client, artist_client, ordered):
+    assert "Delete my account" in Page(buyer_client.get("/me/leave")).text
+    assert "Close my account" in Page(artist_client.get("/me/leave")).text
 
 
 def test_who_writes_the_own_name_leaves(buyer_client, buyer, session):

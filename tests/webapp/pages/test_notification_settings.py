@@ -35,10 +35,11 @@ def test_a_buyer_sees_the_kinds_of_buyers_and_an_artist_all(buyer_client, artist
 def test_the_page_says_what_cannot_be_switched_off(buyer_client):
     page = Page(buyer_client.get(SETTINGS))
     assert (
-        "Notifications of payments, refunds and decisions of administrators cannot be switched off."
-        in page.text
+        "Notifications of payments, refunds, decisions of administrators and your account cannot be"
+        " switched off." in page.text
     )
     assert "Payments, refunds, and orders that failed and were refunded." in page.text
+    assert "A copy of your data is ready, or mails or webhooks were stopped." in page.text
     assert page.own_code() == []
 
 

@@ -123,12 +123,28 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
         NotificationType.STYLE_TRAINED,
         NotificationType.STYLE_OUTDATED,
         NotificationType.STYLE_SALES,
+        NotificationType.ARTWORK_HIDDEN,
     ):
         tell(session, buyer, kind, about=image.style_id)
     tell(session, buyer, NotificationType.PAYMENT_COMPLETE, about=3, target_type="purchase")
     for kind in (NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED):
         tell(session, buyer, kind, about=9, target_type="set_job", details={"job_id": "job_9"})
     tell(session, buyer, NotificationType.REFUND, about=image.id, target_type="generation")
+    decided = {"outcome": "settled", "amount": 100, "paid_krw": 7000}
+    tell(
+        session,
+        buyer,
+        NotificationType.PAYOUT_DECIDED,
+        about=4,
+        target_type="payout",
+        details=decided,
+    )
+    copy = {"about": 5, "target_type": "data_export"}
+    tell(session, buyer, NotificationType.DATA_EXPORT_READY, **copy)
+    stopped = {"about": 6, "target_type": "mail_digest"}
+    tell(session, buyer, NotificationType.MAIL_DIGEST_STOPPED, **stopped)
+    webhook = {"about": 6, "target_type": "webhook"}
+    tell(session, buyer, NotificationType.WEBHOOK_DISABLED, **webhook)
     tell(session, buyer, NotificationType.FOLLOW, about=buyer.id, target_type="user", **actor)
     tell(
         session,
@@ -150,6 +166,9 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
     assert links.count("/sets/job_9") == 2
     assert links.count(f"/users/{buyer.id}") == 1
     assert "/wallet" in links
+    assert "/me/settings#data-title" in links
+    assert f"/studio/styles/{image.style_id}/artworks" in links
+    assert "/notifications/settings" in links
     assert not [link for link in links if link.startswith("/report")]
 
 
@@ -197,6 +216,121 @@ def test_to_open_a_picture_marks_what_was_told_of_it_as_read(
     assert "likes your picture" not in unread
 
 
+@pytest.mark.parametrize(
+    "kind, target_type, address",
+    [
+        (NotificationType.PAYMENT_COMPLETE, "purchase", "/wallet"),
+        (NotificationType.REFUND, "purchase", "/wallet"),
+        (NotificationType.PAYOUT_DECIDED, "payout", "/wallet"),
+        (NotificationType.STYLE_SALES, "style", "/styles/{style}"),
+        (NotificationType.STYLE_TRAINED, "style", "/studio"),
+        (NotificationType.ARTWORK_HIDDEN, "style", "/studio/styles/{style}/artworks"),
+        (NotificationType.DATA_EXPORT_READY, "data_export", "/me/settings"),
+        (NotificationType.WEBHOOK_DISABLED, "webhook", "/me/webhooks"),
+        (NotificationType.MAIL_DIGEST_STOPPED, "mail_digest", "/notifications/settings"),
+    ],
+)
+def test_a_page_marks_what_was_told_of_what_it_shows_as_read(
+    artist_client, session, storage, artist, style, kind, target_type, address
+):
+    owner = session.get_one(User, artist.user_id)
+    tell(session, owner, kind, about=style.id, target_type=target_type)
+    tell(session, owner, NotificationType.FOLLOW, about=owner.id, target_type="user")
+    elsewhere = making.style(session, storage)
+    tell(session, owner, NotificationType.STYLE_OUTDATED, about=elsewhere.id)
+    session.commit()
+    assert "Notifications 3" in Page(artist_client.get("/styles")).text
+    assert "Notifications 2" in Page(artist_client.get(address.format(style=style.id))).text
+    unread = select(Notification.type).where(~Notification.is_read)
+    left = {NotificationType.FOLLOW, NotificationType.STYLE_OUTDATED}
+    assert set(session.scalars(unread)) == left
+
+
+def test_the_page_of_a_style_does_not_show_its_hidden_artworks(
+    artist_client, session, artist, style
+):
+    owner = session.get_one(User, artist.user_id)
+    tell(session, owner, NotificationType.ARTWORK_HIDDEN, about=style.id)
+    session.commit()
+    for path in (f"/styles/{style.id}", "/studio"):
+        assert "Notifications 1" in Page(artist_client.get(path)).text
+
+
+def test_a_picture_that_arrives_under_the_eyes_of_its_owner_is_no_news(
+    buyer_client, session, storage, buyer, style
+):
+    made, open_yet = making.order(session, buyer, style, count=2)
+    making.finish(session, storage, made)
+    session.commit()
+    tiles = f"/g/tiles?id={made.id}&id={open_yet.id}"
+    assert buyer_client.get(tiles).status_code == 200  # in a window that is hidden
+    assert buyer_client.get(f"/g/tiles?id={open_yet.id}&seen=1").status_code == 200
+    assert notifications.unread_count(session, buyer.id) == 1
+    assert buyer_client.get(f"{tiles}&seen=1").status_code == 200
+    assert notifications.unread_count(session, buyer.id) == 0
+
+
+def test_tiles_of_open_pictures_mark_nothing_and_ended_ones_take_one_statement(
+    buyer_client, session, storage, buyer, style
+):
+    images = making.order(session, buyer, style, count=2)
+    session.commit()
+
+    def sent(image):
+        with statements(session) as seen:
+            buyer_client.get(f"/g/tiles?id={image.id}&seen=1")
+        return [each for each in seen if each.startswith("UPDATE")]
+
+    assert sent(images[0]) == []
+    for image in images:
+        making.finish(session, storage, image)
+    session.commit()
+    assert len(sent(images[0])) == 1
+
+
+def test_the_page_of_a_style_shows_ones_own_pictures_and_tests(
+    session, storage, sign_in, buyer_client, buyer, style
+):
+    [made] = making.order(session, buyer, style)
+    making.finish(session, storage, made)
+    trained = making.trained(session, storage)
+    tried = making.try_out(session, trained)
+    making.finish(session, storage, tried)
+    session.commit()
+    owner = session.get_one(User, trained.artist_id)
+    for who, client, page in ((buyer, buyer_client, style), (owner, sign_in(owner), trained)):
+        assert notifications.unread_count(session, who.id) > 0
+        assert client.get(f"/styles/{page.id}").status_code == 200
+        assert notifications.unread_count(session, who.id) == 0
+
+
+def test_lists_of_pictures_show_that_they_have_ended_and_not_what_is_said_of_them(
+    buyer_client, session, buyer, style, ordered, finish
+):
+    image = finish(ordered, is_public=True)
+    likes.like(session, user=making.user(session), generation_id=image.id)
+    session.commit()
+    for address in ("/me", f"/styles/{style.id}", f"/g/tiles?id={image.id}&seen=1"):
+        session.execute(update(Notification).values(is_read=False))
+        session.commit()
+        assert buyer_client.get(address).status_code == 200
+        unread = select(Notification.type).where(~Notification.is_read)
+        assert session.scalars(unread).all() == [NotificationType.LIKE], address
+
+
+def test_a_page_takes_as_many_statements_with_news_as_without(buyer_client, session, buyer):
+    def count():
+        with statements(session) as sent:
+            buyer_client.get("/wallet")
+        return len(sent)
+
+    without = count()
+    tell(session, buyer, NotificationType.REFUND, about=1, target_type="purchase")
+    session.commit()
+    assert count() == without
+    assert notifications.unread_count(session, buyer.id) == 0
+
+
 def test_several_likes_and_a_whole_order_are_one_row_each(
     buyer_client, session, storage, buyer, style
 ):
@@ -215,7 +349,14 @@ def test_several_likes_and_a_whole_order_are_one_row_each(
     likes.unlike(session, user=people[0], generation_id=made[0].id)
     session.commit()
     assert f"{latest} and 1 other like your" in Page(buyer_client.get("/notifications")).text
+    said = {"user": people[0], "generation_id": made[0].id, "parent_id": None}
+    for content in ("Fine.", "Very fine."):
+        comments.post(session, content=content, **said)
+    session.commit()
+    text = Page(buyer_client.get("/notifications")).text
+    assert f"{people[0].username} wrote 2 comments, the latest: “Very fine.”" in text
     buyer_client.patch("/api/v1/users/me", json={"language": "ko"})
     text = Page(buyer_client.get("/notifications")).text
+    assert f"{people[0].username}님의 댓글 2개, 최근 댓글: “Very fine.”" in text
     assert f"{latest}님 외 1명이 “{style.name}” 이미지를 좋아합니다." in text
     assert f"“{style.name}” 이미지 3장이 완성되었습니다." in text

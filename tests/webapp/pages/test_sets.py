@@ -172,6 +172,27 @@ def test_every_tone_of_the_engine_is_offered_and_no_other():
     assert sets_words.TONES.keys() == set(ToneChange)
 
 
+def test_what_failed_because_nothing_was_found_is_not_simply_tried_again(client):
+    texts = told(Page(client.get(ALBUM)), "texts", "album")
+    assert texts["failures"][NOT_FOUND] == "No part with a rule was found in this photo."
+    assert texts["selectParts"]["other"] == "Select the parts in these photos · {count} credits"
+    assert texts["retry"]["other"] == "Try again · {count} credits"
+
+
+def test_after_a_search_nothing_is_said_to_be_found_later(client):
+    texts = told(Page(client.get(ALBUM)), "texts", "album")
+    for text in (texts["notFound"], texts["carriedNowhere"], *texts["notFoundIn"].values()):
+        assert text.startswith("Not found")
+        assert "by clicking" in text
+        assert "when you apply" not in text
+
+
+@pytest.mark.parametrize("address, element", [("/sets", "sets-home"), (ALBUM, "album")])
+def test_an_album_with_failed_photos_says_so(client, address, element):
+    texts = told(Page(client.get(address)), "texts", element)
+    assert texts["doneExcept"] == "Finished, {count} failed"
+
+
 # ── buying ───────────────────────────────────────────────────────────────────────────────────
 
 

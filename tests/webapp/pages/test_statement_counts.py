@@ -1,9 +1,11 @@
 """How often each page asks the database: at most twelve times, and never more for more to show."""
 
 import re
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import update
 
 from tests import making
 from tests.pages import (
@@ -19,10 +21,21 @@ from tests.pages import (
     VISITOR,
 )
 from tests.statements import statements
+from webapp.domain.errors import PinLimitReached
 from webapp.domain.models.account import Role, User
+from webapp.domain.models.notification import Notification
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.models.style import ArtworkStatus, Style, TrainingStatus
-from webapp.domain.services import collections, comments, follows, likes, purchases, reports
+from webapp.domain.services import (
+    artist_pages,
+    artworks,
+    collections,
+    comments,
+    follows,
+    likes,
+    purchases,
+    reports,
+)
 from webapp.domain.services.licenses import TERMS_VERSION
 from webapp.pages.site_documents import index as site_documents
 
@@ -50,14 +63,24 @@ def market(session, storage, buyer, artist, style, finish):
         for _ in range(3):
             here.comment_id = comment(here.artist, here.image.id)
             comment(stranger, here.image.id, here.comment_id)
+            here.pin(image.id)
         making.order(session, buyer, style, count=2)
-        collections.create(session, user=buyer, name="Another")
+        another = collections.create(session, user=buyer, name="Another", is_public=True)
+        collections.add(session, user=buyer, collection_id=another, generation_id=here.image.id)
+        links = [{"url": "https://example.org/", "label": "Portfolio"}]
+        artist_pages.edit(session, storage, user=here.artist, about="Ink.", links=links)
+        report(stranger, ReportTarget.COLLECTION, another)
         follows.follow(session, user=stranger, followed_id=here.artist.id)
         follows.follow(session, user=buyer, followed_id=stranger.id)
         making.style(session, storage)
         report(stranger, ReportTarget.STYLE, style.id)
+        show_another_artwork()
         here.purchase = purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
         session.commit()
+
+    def show_another_artwork() -> None:
+        works = [*artworks.present(session, style.id), *making.artworks(session, style, count=1)]
+        making.show_artworks(session, style, works, titles=["Pier"] * len(works))
 
     def comment(who: User, image_id: int, parent_id: int | None = None) -> int:
         return comments.post(
@@ -74,6 +97,11 @@ def market(session, storage, buyer, artist, style, finish):
             text="",
         )
 
+    def pin(image_id: int) -> None:
+        with suppress(PinLimitReached), session.begin_nested():
+            artist_pages.pin(session, user=here.artist, generation_id=image_id)
+
+    here.pin = pin
     here.grow = grow
     grow()
     return here
@@ -145,6 +173,9 @@ def test_every_page_asks_seldom_and_as_often_for_more_to_show(session, clients, 
     def asked() -> dict[str, list[str]]:
         found = {}
         for page in PAGES:
+            # Pages that show what somebody was told of mark it as read.
+            session.execute(update(Notification).values(is_read=False))
+            session.commit()
             with statements(session) as sent:
                 answer = clients[page.who].get(address_of(page, market, unlucky))
             found[page.name] = [whatever_it_names(each) for each in sent]

@@ -5,6 +5,7 @@ from sqlalchemy import func, select, update
 from tests import making
 from tests.statements import statements
 from tests.webapp.pages.reading import Page
+from webapp.domain.gains import MeasuredGain
 from webapp.domain.models.account import User
 from webapp.domain.models.job import JobState
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
@@ -103,6 +104,29 @@ def test_a_style_on_sale_shows_what_it_earns_and_its_price_can_be_changed(
     assert answer.headers["Location"] == "/studio"
     session.refresh(style)
     assert style.price_tokens == 77
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_how_much_of_a_style_was_learned_is_said_in_words_where_it_was_measured(
+    session, sign_in, language
+):
+    measured = making.trained(session, gain=MeasuredGain(0.9, 0.5, 1.0))
+    unmeasured = making.trained(session)
+    for each in (measured, unmeasured):
+        making.put_on_sale(session, each)
+        session.execute(
+            update(TrainingRun)
+            .where(TrainingRun.style_id == each.id)
+            .values(metric={"steps": 150, "seconds": 60, "held_out_loss": 0.342})
+        )
+    session.commit()
+    texts = []
+    for each in (measured, unmeasured):
+        client = sign_in(session.get(User, each.artist_id))
+        texts.append(client.get("/studio", headers={"Accept-Language": language}).text)
+    palette = {"en": "The palette is learned well.", "ko": "색감을 잘 배웠습니다."}[language]
+    assert [palette in text for text in texts] == [True, False]
+    assert not any("0.342" in text for text in texts)
 
 
 @pytest.mark.parametrize("price", ["0", "10001", "many", ""])
@@ -261,6 +285,12 @@ def test_works_that_were_left_out_say_why(session, owner_client, run):
     session.commit()
     text = Page(owner_client.get(f"/styles/{run.style_id}")).text
     assert "work 3.png: The file is damaged" in text
+
+
+def test_the_axes_of_the_loss_chart_have_titles(session, owner_client, run):
+    page = Page(owner_client.get(f"/styles/{run.style_id}"))
+    [chart] = page.all("div", id="loss")
+    assert (chart["data-step-axis"], chart["data-loss-axis"]) == ("Training step", "Loss")
 
 
 def test_samples_hang_under_the_step_they_were_drawn_at(session, owner_client, run):

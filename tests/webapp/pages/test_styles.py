@@ -16,7 +16,7 @@ from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import base_models, follows, offers, tags
 
-TODAY = datetime.now(ZoneInfo("Asia/Seoul")).date()
+TODAY = datetime.now(ZoneInfo("Asia/Seoul")).date()  # a test after midnight finds it yesterday
 MOST_STATEMENTS = 12
 FRAGMENT = {"HX-Request": "true"}
 
@@ -106,6 +106,17 @@ def test_a_style_shows_its_price_on_the_button(buyer_client, style):
     assert "Make 1 picture · 10 tokens" in page.text
 
 
+def test_a_style_says_what_a_token_costs_and_where_to_read_more(client, buyer_client, style):
+    leads_to = {
+        client: "/how-it-works#tokens",
+        buyer_client: f"/wallet?next=%2Fstyles%2F{style.id}#packages-title",
+    }
+    for reader, address in leads_to.items():
+        page = Page(reader.get(f"/styles/{style.id}"))
+        assert page.text.count("A token costs ₩80–100.") == 1
+        assert address in page.links()
+
+
 def test_a_visitor_is_led_to_sign_in_and_back(client, style):
     page = Page(client.get(f"/styles/{style.id}"))
     assert f"/login?next=/styles/{style.id}" in page.links()
@@ -124,7 +135,7 @@ def test_images_are_ordered_by_a_plain_form(session, buyer_client, buyer, style)
     page = Page(buyer_client.get(f"/styles/{style.id}"))
     buyer_client.csrf_token = None  # a form carries it in a field, not in a header
     answer = buyer_client.post(
-        f"/styles/{style.id}/generate", data=order_form(page, count="2", seed="7")
+        f"/styles/{style.id}/generate", data=order_form(page, count="2", seed="7", seen_total="20")
     )
     assert answer.status_code == 302
     made = session.scalars(
@@ -182,7 +193,10 @@ def test_too_few_tokens_keep_the_form_as_it_was(session, buyer_client, buyer, st
     making.take_tokens(session, buyer.id, 95)
     session.commit()
     form = order_form(
-        Page(buyer_client.get(f"/styles/{style.id}")), prompt_tags="castle", count="3"
+        Page(buyer_client.get(f"/styles/{style.id}")),
+        prompt_tags="castle",
+        count="3",
+        seen_total="30",
     )
     answer = buyer_client.post(f"/styles/{style.id}/generate", data=form)
     page = Page(answer)
@@ -211,7 +225,7 @@ def test_the_plain_form_counts_in_the_limit_of_images(
     app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1", REDIS_URL="redis://127.0.0.1:1/0"))
     client = signed_in_client(app, session, buyer)
     for status in (302, 429):
-        form = order_form(Page(client.get(f"/styles/{style.id}")), count="4")
+        form = order_form(Page(client.get(f"/styles/{style.id}")), count="4", seen_total="40")
         assert client.post(f"/styles/{style.id}/generate", data=form).status_code == status
 
 
@@ -239,10 +253,13 @@ def test_the_plain_form_names_unknown_words_before_anything_is_charged(
     assert shown(page, "p", id="unknown")
     assert images_ordered(session) == 0
 
-    kept = {
-        name: page.all("input", name=name)[0]["value"] for name in ("prompt_tags", "seen_unknown")
+    names = ("prompt_tags", "seen_unknown", "seen_total")
+    kept = {name: page.all("input", name=name)[0]["value"] for name in names}
+    assert kept == {
+        "prompt_tags": "dragon, boat, wyvern",
+        "seen_unknown": "dragon, wyvern",
+        "seen_total": "20",
     }
-    assert kept == {"prompt_tags": "dragon, boat, wyvern", "seen_unknown": "dragon, wyvern"}
     again = buyer_client.post(f"/styles/{style.id}/generate", data=form | kept)
     assert again.status_code == 302
     assert images_ordered(session) == 2
@@ -467,7 +484,7 @@ def test_a_style_shows_its_public_pictures_and_leads_on(client, style, wall):
     assert more.endswith("#pictures")
     following = Page(client.get(more.partition("#")[0]))
     assert pictures_shown(following) == wall[::-1][20:]
-    assert f"{address}?sort=recent#pictures" in following.links()
+    assert f"{address}?sort=popular#pictures" in following.links()
     assert "Back to the first page" in following.text
     piece = Page(client.get(more.partition("#")[0], headers=FRAGMENT))
     assert pictures_shown(piece) == wall[::-1][20:]
@@ -485,6 +502,21 @@ def test_the_pictures_of_a_style_are_sorted_by_likes(session, client, style, wal
     assert pictures_shown(piece)[0] == wall[4]
     assert piece.all("section", id="pictures")
     assert piece.all("html") == piece.all("form", id="order") == []
+
+
+def test_visitors_see_the_most_liked_pictures_of_a_style_first_and_others_the_newest(
+    session, client, buyer_client, style, wall
+):
+    session.execute(update(Generation).where(Generation.id == wall[4]).values(like_count=9))
+    session.commit()
+    address = f"/styles/{style.id}"
+    assert pictures_shown(Page(client.get(address)))[0] == wall[4]
+    assert pictures_shown(Page(buyer_client.get(address)))[0] == wall[-1]
+    assert pictures_shown(Page(client.get(f"{address}?sort=recent")))[0] == wall[-1]
+    for who, first in ((client, "popular"), (buyer_client, "recent")):
+        tabs = [each for each in Page(who.get(address)).all("a") if "hx-get" in each]
+        assert tabs[0]["id"] == f"pictures-{first}"
+        assert tabs[0]["aria-current"] == "true"
 
 
 def test_a_card_of_a_style_is_called_by_its_title_or_words_and_lends_them(
@@ -546,6 +578,24 @@ def test_a_sample_fills_its_words_in_by_a_link_and_for_scripts(session, storage,
     assert Page(client.get(f"/styles/{style.id}")).all("a", **{"class": "sample-words"}) == []
 
 
+def test_samples_are_compared_with_pictures_of_the_same_tags_without_the_style(
+    session, storage, client
+):
+    style = making.trained(session, storage, steps=(50,))
+    making.put_on_sale(session, style, cover=1)
+    session.commit()
+    answer = client.get(f"/api/v1/styles/{style.id}").json["data"]
+    pairs = zip(answer["base_sample_images"], answer["sample_images"], strict=True)
+    page = Page(client.get(f"/styles/{style.id}"))
+    assert len(page.all("details", id="comparison")) == 1
+    compared = [each["src"] for each in page.all("img", width="384")]
+    assert compared == [address for pair in pairs for address in pair]
+
+
+def test_a_style_whose_samples_without_it_are_unknown_has_no_comparison(client, style):
+    assert Page(client.get(f"/styles/{style.id}")).all("details", id="comparison") == []
+
+
 def test_enter_in_a_field_of_the_order_buys_nothing(buyer_client, style):
     page = Page(buyer_client.get(f"/styles/{style.id}"))
     assert enter_presses(page, f"/styles/{style.id}/generate") == {"disabled": "", "hidden": ""}
@@ -577,9 +627,35 @@ def test_the_artist_sees_stage_percent_epoch_time_curve_and_samples(owner_client
     [gauge] = [each for each in page.all("div") if "data-losses" in each]
     losses = orjson.loads(gauge["data-losses"])
     assert losses[-1][0] == 999
+    assert losses[0][0] == 20  # before, they are not averaged
+    assert "at step 999 (0.048 at the start)." in page.text
     assert [700, 1 / 701, 0.5] in losses
     assert len(losses) < 500
     assert len([each for each in page.all("img") if "sample-" in each["src"]]) == 24
+
+
+def test_the_first_losses_are_shown_while_there_are_no_others(session, owner_client, run):
+    run.loss_history = [{"step": step, "loss": 0.5, "held_out_loss": None} for step in (1, 9)]
+    session.commit()
+    [gauge] = [
+        each
+        for each in Page(owner_client.get(f"/styles/{run.style_id}")).all("div")
+        if "data-losses" in each
+    ]
+    assert [step for step, *_ in orjson.loads(gauge["data-losses"])] == [1, 9]
+
+
+@pytest.mark.parametrize(
+    "publish, stage",
+    [("by_artist", "Signing samples"), ("when_trained", "Signing samples, publishing")],
+)
+def test_the_last_stage_publishes_only_what_is_put_on_sale_then(
+    session, owner_client, run, publish, stage
+):
+    session.execute(update(Style).where(Style.id == run.style_id).values(publish=publish))
+    session.commit()
+    page = Page(owner_client.get(f"/styles/{run.style_id}"))
+    assert stage in [each.strip() for each in page.texts]
 
 
 def test_the_live_piece_is_only_the_piece(owner_client, run):
@@ -666,7 +742,7 @@ def test_what_is_typed_brings_only_what_was_found_and_says_how_much(client, sess
     on_sale(session, "Ink Harbor", artist_name="Han")
     piece = Page(client.get("/styles?q=harbor", headers=FRAGMENT))
     assert piece.all("html") == []
-    assert piece.all("form") == []
+    assert piece.all("form", role="search") == []
     assert "Results: styles 1, artists 0, tags 1" in piece.text
 
 
@@ -701,6 +777,13 @@ def test_a_search_that_finds_nothing_leads_on(client):
     page = Page(client.get("/styles?q=<nothing>%20harbor"))
     assert "No results for" in page.text
     assert "/styles?sort=popular" in page.links()
+    assert page.all("input", id="max-price") == []
+
+
+def test_a_price_that_nothing_is_below_can_be_changed(client, session):
+    on_sale(session, "Harbor")
+    page = Page(client.get("/styles?q=nothing&max_price=1"))
+    assert page.all("input", id="max-price")[0]["value"] == "1"
 
 
 def test_a_korean_search_shows_the_styles_and_tags_of_its_english_word(client, session):
@@ -728,7 +811,7 @@ def test_popular_words_lead_to_styles_and_can_be_taken_off(client, session):
     on_sale(session, "Night", ["sea"])
     tags.count_use(session, ["castle"])  # people made images of it, but no style was trained on it
     page = Page(client.get("/styles"))
-    chips = [link["href"] for link in page.all("a", lang="en") if link.get("class") == "chip"]
+    chips = [link["href"] for link in page.all("a", **{"class": "chip"}) if "tags" in link["href"]]
     assert chips == ["/styles?tags=sea", "/styles?tags=boat"]
     narrowed = Page(client.get("/styles?tags=boat"))
     assert offered(narrowed) == [boat.id]
@@ -748,12 +831,12 @@ def test_styles_are_narrowed_by_licence_and_artist(client, session):
     other = on_sale(session, "Night", ["boat"])
     mine.license_type, other.license_type = "personal", "commercial"
     session.commit()
-    page = Page(client.get("/styles?sort=popular&tags=boat"))
-    narrower = "/styles?sort=popular&tags=boat&license_type=commercial"
+    page = Page(client.get("/styles?sort=recent&tags=boat"))
+    narrower = "/styles?sort=recent&tags=boat&license_type=commercial"
     assert narrower in page.links()
     page = Page(client.get(narrower))
     assert offered(page) == [other.id]
-    assert "/styles?sort=popular&tags=boat" in page.links()  # without it
+    assert "/styles?sort=recent&tags=boat" in page.links()  # without it
     assert "/styles?tags=boat&license_type=commercial" in page.links()  # the other sort keeps it
     page = Page(client.get(f"/styles?artist_id={mine.artist_id}"))
     assert offered(page) == [mine.id]
@@ -762,6 +845,65 @@ def test_styles_are_narrowed_by_licence_and_artist(client, session):
     assert offered(empty) == []
     assert "No styles match these filters." in empty.text
     assert "/styles?" in empty.links()
+
+
+def test_a_search_keeps_the_chosen_filters_and_finds_by_them(client, session):
+    mine = on_sale(session, "Ink Harbor", ["boat"], artist_name="Han")
+    for name in ("Ink Night", "Ink City"):
+        on_sale(session, name, ["boat"]).license_type = "commercial"
+    mine.license_type = "personal"
+    session.commit()
+    chosen = f"tags=boat&license_type=personal&max_price=500&artist_id={mine.artist_id}"
+    page = Page(client.get(f"/styles?{chosen}"))
+    fields = {each["name"]: each["value"] for each in page.all("input", type="hidden")}
+    assert {f"{name}={value}" for name, value in fields.items()} >= set(chosen.split("&"))
+
+    found = Page(client.get(f"/styles?q=ink&{chosen}"))
+    assert offered(found) == [mine.id]
+    assert len(found.all("a", **{"class": "chip chosen"})) == 4
+    assert f"/styles?q=ink&{chosen.removeprefix('tags=boat&')}" in found.links()
+    assert len(offered(Page(client.get("/styles?q=ink")))) == 3
+
+    nothing = Page(client.get(f"/styles?q=harbors&{chosen}"))
+    assert offered(nothing) == []
+    assert "/styles?q=harbors" in nothing.links()
+
+
+@pytest.mark.parametrize("narrowed", ["license_type=commercial", "max_price=5", "tags=pier"])
+def test_each_filter_narrows_a_search_by_itself_and_is_kept_by_its_next_page(
+    client, session, narrowed
+):
+    made = [on_sale(session, f"Ink {number:02}", ["boat"]) for number in range(12)]
+    for each in made[:10]:
+        each.license_type, each.price_tokens, each.tags = "commercial", 5, [*each.tags, "pier"]
+    for each in made[10:]:
+        each.license_type, each.price_tokens = "personal", 50
+    session.commit()
+    page = Page(client.get(f"/styles?q=ink&{narrowed}"))
+    [more] = [link for link in page.links() if "cursor=" in link]
+    found = offered(page) + offered(Page(client.get(more, headers=FRAGMENT)))
+    assert sorted(found) == [each.id for each in made[:10]]
+
+
+def test_visitors_see_the_most_used_styles_first_and_people_who_are_signed_in_the_newest(
+    client, buyer_client, session
+):
+    used, new = on_sale(session, "Ink Harbor", usage_count=9), on_sale(session, "Night")
+    assert offered(Page(client.get("/styles"))) == [used.id, new.id]
+    assert offered(Page(client.get("/styles?sort=recent"))) == [new.id, used.id]
+    assert offered(Page(buyer_client.get("/styles"))) == [new.id, used.id]
+    assert offered(Page(buyer_client.get("/styles?sort=popular"))) == [used.id, new.id]
+    for page in (Page(client.get("/styles")), Page(buyer_client.get("/styles"))):
+        [chosen] = [each for each in page.all("a") if each.get("aria-current") == "true"]
+        assert chosen["href"] == "/styles?"
+
+
+def test_the_next_styles_of_a_visitor_stay_in_their_order_after_a_sign_in(
+    client, buyer_client, session
+):
+    made = [on_sale(session, f"Ink {number}", usage_count=9 - number).id for number in range(3)]
+    [more] = [link for link in Page(client.get("/styles?limit=2")).links() if "cursor=" in link]
+    assert offered(Page(buyer_client.get(more, headers=FRAGMENT))) == made[2:]
 
 
 def test_the_styles_of_whom_one_follows_have_a_tab_of_their_own(session, buyer, buyer_client):
@@ -807,9 +949,10 @@ def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_filled_form(
         count="3",
         seed="7",
         aspect_ratio=AspectRatio.PORTRAIT,
+        seen_total="60",
     )
     page = Page(buyer_client.post(f"/styles/{style.id}/generate", data=form))
-    assert "costs 30 tokens and you have 5" in page.text
+    assert "costs 60 tokens and you have 5" in page.text
     [wallet] = [link for link in page.links() if "prompt_tags" in link]
     [back] = parse_qs(urlsplit(wallet).query)["next"]
     assert "csrf" not in back
@@ -833,6 +976,22 @@ def test_words_are_recommended_as_the_service_ranks_them(session, buyer_client, 
     ]
 
 
+@pytest.mark.parametrize("language, shown", [("ko", "배 boat"), ("en", "boat")])
+def test_readers_of_korean_see_the_korean_word_of_a_tag(client, session, language, shown):
+    style = on_sale(session, "Ink Harbor", ["boat"])
+    for path in ("/styles", f"/styles/{style.id}"):
+        page = Page(client.get(path, headers={"Accept-Language": language}))
+        assert shown in page.text
+        assert bool(page.all("span", lang="ko")) is (language == "ko")
+    [button] = page.all("button", **{"class": "chip"})
+    assert button["value"] == "boat"
+
+
+def test_a_style_leads_to_the_pictures_and_styles_of_its_artist(client, style):
+    links = Page(client.get(f"/styles/{style.id}")).links()
+    assert {f"/?artist_id={style.artist_id}", f"/styles?artist_id={style.artist_id}"} <= set(links)
+
+
 def test_a_style_leads_to_its_artist_whom_one_can_follow(
     session, buyer, buyer_client, client, style
 ):
@@ -851,7 +1010,7 @@ def test_a_style_leads_to_its_artist_whom_one_can_follow(
     "columns, told",
     [
         ({"valid_to": TODAY - timedelta(days=1)}, "was on sale until"),
-        ({"valid_from": TODAY + timedelta(days=1)}, "goes on sale on"),
+        ({"valid_from": TODAY + timedelta(days=2)}, "goes on sale on"),
     ],
 )
 def test_a_style_outside_its_days_takes_no_orders(session, buyer_client, style, columns, told):
@@ -873,8 +1032,8 @@ def terms(page, **changes):
     fields = {
         "csrf_token": page.all("input", name="csrf_token")[0]["value"],
         "description": "Piers in ink.",
-        "price_tokens": page.all("input", name="price_tokens")[0]["value"],
-        "license_type": page.all("option", selected="")[0]["value"],
+        "personal_price": page.all("input", name="personal_price")[0]["value"],
+        "commercial_price": page.all("input", name="commercial_price")[0]["value"],
         "valid_to": page.all("input", name="valid_to")[0]["value"],
     }
     return fields | changes
@@ -882,7 +1041,7 @@ def terms(page, **changes):
 
 def test_the_artist_changes_the_terms_by_a_plain_form(session, artist_client, style):
     address = f"/styles/{style.id}"
-    form = terms(Page(artist_client.get(address)), price_tokens="25", description="New words.")
+    form = terms(Page(artist_client.get(address)), commercial_price="25", description="New words.")
     until = str(TODAY + timedelta(days=30))
     artist_client.csrf_token = None
     answer = artist_client.post(f"{address}/terms", data=form | {"valid_to": until})
@@ -898,8 +1057,9 @@ def test_the_artist_changes_the_terms_by_a_plain_form(session, artist_client, st
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"price_tokens": "0"},
-        {"price_tokens": ""},
+        {"commercial_price": "0"},
+        {"commercial_price": "10001"},
+        {"commercial_price": "many"},
         {"description": " "},
         {"valid_to": "soon"},
         {"valid_to": str(TODAY)},
@@ -909,7 +1069,7 @@ def test_wrong_terms_are_told_beside_their_field_and_change_nothing(
     session, artist_client, style, wrong
 ):
     address = f"/styles/{style.id}"
-    form = terms(Page(artist_client.get(address)), license_type="personal", **wrong)
+    form = terms(Page(artist_client.get(address)), **{"personal_price": "7"} | wrong)
     answer = artist_client.post(f"{address}/terms", data=form)
     page = Page(answer)
     assert answer.status_code == 422
@@ -917,7 +1077,7 @@ def test_wrong_terms_are_told_beside_their_field_and_change_nothing(
     bad = [each for each in page.all("input") + page.all("textarea") if "aria-invalid" in each]
     assert [each["name"] for each in bad] == [field]
     assert page.all("p", id=bad[0]["aria-describedby"])
-    assert page.all("option", selected="")[0]["value"] == "personal"  # as it was sent
+    assert page.all("input", name="personal_price")[0]["value"] == "7"  # as it was sent
     session.refresh(style)
     assert (style.price_tokens, style.license_type) == (10, "commercial")
 

@@ -32,7 +32,8 @@ def test_an_artist_is_shown_with_styles_followers_and_pictures_in_them(
     assert artist.artist_name in page.text
     assert "0 followers" in page.text
     assert "Ink and rain." in page.text
-    assert f"/styles/{style.id}" in page.links()
+    lists = {f"/?artist_id={artist.user_id}", f"/styles?artist_id={artist.user_id}"}
+    assert {f"/styles/{style.id}", *lists} <= set(page.links())
     assert shown(page) == images[::-1][:20]
 
 
@@ -58,6 +59,7 @@ def test_an_artist_shows_own_orders_on_a_tab_of_their_own(
 
 def test_who_is_no_artist_shows_public_pictures_alone(client, buyer, images):
     page = Page(client.get(f"/users/{buyer.id}"))
+    assert f"/?artist_id={buyer.id}" not in page.links()
     assert shown(page) == images[::-1][:20]
     assert "Styles" not in [text.strip() for text in page.texts if "followers" in text]
     assert page.all("h2", id="styles-title") == []

@@ -227,6 +227,19 @@ def test_a_picture_too_changed_to_be_compared_is_not_called_the_same(report_of):
     assert "Certainty: 100 %" in report_of(match(method=Method.HASH, confidence=1.0))
 
 
+def test_a_watermark_alone_is_not_headed_as_a_proof(report_of):
+    text = report_of(match(confidence=0.9))
+    assert '<h2 class="state">Probably a picture with a valid licence</h2>' in text
+    compared = report_of(match(confidence=0.9), match(public_id="L_two"))
+    assert '<h2 class="state valid">This picture has a valid licence</h2>' in compared
+    expired = report_of(match(confidence=0.9, status="expired", valid_to=date(2026, 11, 3)))
+    assert "The licence of this picture has expired" in expired
+
+
+def test_the_page_says_that_a_watermark_names_a_certificate(client):
+    assert "or carries its watermark" in Page(client.get("/verify")).text
+
+
 def test_every_page_every_certificate_and_every_picture_lead_to_verification(client, image):
     for address, links in (("/", 1), (f"/l/{image.license_public_id}", 2), (f"/g/{image.id}", 2)):
         assert Page(client.get(address)).links().count("/verify") == links

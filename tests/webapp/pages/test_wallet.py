@@ -1,9 +1,10 @@
 import csv
 import io
 import json
+import re
 import secrets
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 import pytest
@@ -56,7 +57,8 @@ def checkout(page):
 
 def choose(link, decision):
     """Press a button at the provider; return the local address it sends the browser to."""
-    answer = httpx.post(link, data=dict(parse_qsl(urlsplit(link).query)) | {"decision": decision})
+    choice = dict(parse_qsl(urlsplit(link).query)) | {"decision": decision}
+    answer = httpx.post(link, data=choice, timeout=60)
     parts = urlsplit(answer.headers["Location"])
     return f"{parts.path}?{parts.query}"
 
@@ -74,6 +76,8 @@ def test_what_one_has_and_can_buy_stands_there(buyer_client):
 def test_a_person_buys_and_is_thanked(buyer_client):
     pay = Page(buyer_client.get(buy(buyer_client)))
     assert "₩10,000" in pay.text
+    assert "Pay 100 tokens Price ₩10,000" in pay.text  # the heading, and what is paid for
+    assert len(pay.all("h1")) == 1
     assert pay.own_code() == []
     assert pay.all("script", defer="") == []
     back = buyer_client.get(choose(checkout(pay), "pay"))
@@ -87,7 +91,7 @@ def test_a_person_buys_and_is_thanked(buyer_client):
 @pytest.mark.parametrize(
     "decision, news",
     [
-        ("cancel", "The payment failed."),
+        ("cancel", "You canceled the payment. No money was taken."),
         ("refuse", "The payment failed."),
         ("expire", "The payment expired before it was completed."),
         ("stumble", "Thank you. Your tokens have been added."),
@@ -98,6 +102,43 @@ def test_every_end_is_told(buyer_client, decision, news):
     back = buyer_client.get(choose(checkout(pay), decision))
     page = Page(buyer_client.get(back.headers["Location"], follow_redirects=True))
     assert news in page.text
+
+
+def alarms(page):
+    return [
+        each
+        for name, each in page.elements
+        if {"bad", "failed", "expired"} & set(each.get("class", "").split())
+    ]
+
+
+@pytest.mark.parametrize("decision", ["cancel", "expire"])
+def test_a_purchase_that_was_backed_out_is_no_alarm_and_not_listed(buyer_client, decision):
+    pay = Page(buyer_client.get(buy(buyer_client)))
+    back = buyer_client.get(choose(checkout(pay), decision))
+    page = Page(buyer_client.get(back.headers["Location"], follow_redirects=True))
+    assert "No money was taken" in page.text
+    for shown in (page, Page(buyer_client.get("/wallet"))):
+        assert alarms(shown) == []
+        assert "You have bought nothing yet." in shown.text
+
+
+def test_a_purchase_that_can_still_be_paid_is_listed_without_an_alarm(buyer_client):
+    address = buy(buyer_client)
+    page = Page(buyer_client.get("/wallet"))
+    [link] = page.all("a", href=f"http://localhost:8000{address}")
+    assert "class" not in link
+    assert "Not paid yet" in page.text
+    assert "Continue the payment" in page.text
+    assert alarms(page) == []
+
+
+def test_a_card_that_was_refused_is_an_alarm_and_stays_listed(buyer_client):
+    pay = Page(buyer_client.get(buy(buyer_client)))
+    back = buyer_client.get(choose(checkout(pay), "refuse"))
+    page = Page(buyer_client.get(back.headers["Location"], follow_redirects=True))
+    assert len(alarms(page)) == 2
+    assert "Payment failed" in page.text
 
 
 def test_the_address_is_not_believed(buyer_client, sign_in, session):
@@ -168,6 +209,18 @@ def test_the_sandbox_needs_no_exception(buyer_client):
 )
 def test_old_addresses_lead_on(buyer_client, old, new):
     assert buyer_client.get(old).headers["Location"] == new
+
+
+def test_the_operator_is_asked_for_a_refund_by_mail(
+    bind, storage, shared_apps, monkeypatch, toss, session, buyer
+):
+    operator = {"TOSS_BASE_URL": toss.url, "OPERATOR_EMAIL": "help@styles.example"}
+    client = signed_in_client(bind(shared_apps.get(monkeypatch, **operator)), session, buyer)
+    client.get(choose(checkout(Page(client.get(buy(client)))), "pay"))
+    [link] = [link for link in Page(client.get("/wallet")).links() if link.startswith("mailto:")]
+    address, _, subject = link.partition("?subject=")
+    assert address == "mailto:help@styles.example"
+    assert re.fullmatch(r"Refund of payment \S+, ₩10,000", unquote(subject))
 
 
 def test_a_receipt_stands_beside_its_purchase(buyer_client):
@@ -311,7 +364,7 @@ def test_the_export_is_whole_however_long(buyer_client, buyer, session):
     assert len(rows_of(buyer_client.get("/wallet/ledger.csv"))) == 231
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(1)"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(1)", "\uff1d1+1"])
 def test_the_export_runs_in_no_spreadsheet(buyer_client, buyer, session, storage, name):
     making.order(session, buyer, making.style(session, storage, name=name))
     session.commit()
@@ -353,6 +406,17 @@ def test_an_artist_sees_what_each_style_earned_and_when(
 
 def test_an_artist_without_styles_is_led_to_the_studio(artist_client):
     assert "/studio" in Page(artist_client.get("/wallet")).links()
+
+
+@pytest.mark.parametrize(
+    "address, first", [("/wallet", "earnings-title"), ("/wallet?next=/styles/1", "packages-title")]
+)
+def test_the_earnings_come_first_unless_an_order_lacks_tokens(artist_client, address, first):
+    page = Page(artist_client.get(address))
+    titles = [each.get("id") for each in page.all("h2")]
+    assert titles[0] == first
+    assert sorted(titles[:2]) == ["earnings-title", "packages-title"]
+    assert titles.count("earnings-title") == 1
 
 
 def test_the_months_of_a_filter_reach_back_to_the_beginning(buyer_client, buyer, session):
@@ -398,8 +462,8 @@ def test_korean_readers_read_korean(buyer_client):
 def test_whoever_buys_finds_the_refund_policy_beside_it(buyer_client, artist_client):
     page = Page(buyer_client.get("/wallet"))
     assert "/refunds#tokens" in page.links()
-    assert "cannot be paid out in money" not in page.text
-    assert "cannot be paid out in money" in Page(artist_client.get("/wallet")).text
+    assert "paid out in money" not in page.text
+    assert "paid out in money" in Page(artist_client.get("/wallet")).text
     assert "/refunds#sets" in Page(buyer_client.get("/sets")).links()
     pay = Page(buyer_client.get(buy(buyer_client)))
     assert pay.links().count("/refunds") == pay.links().count("/terms") == 2
@@ -413,11 +477,32 @@ def converting(client, amount):
 def test_an_artist_makes_earned_tokens_available(artist_client, ordered, finish):
     finish(ordered)
     answer = converting(artist_client, "4")
-    assert (answer.status_code, answer.location) == (303, "/wallet#earnings-title")
-    page = Page(artist_client.get("/wallet"))
+    assert (answer.status_code, answer.location) == (303, "/wallet?saved=conversion#earnings-title")
+    page = Page(artist_client.get(answer.location))
+    assert "104 tokens are available now." in page.text
     assert "Available 104" in page.text
     assert "Earned with your styles 6" in page.text
     assert "Earned tokens made available" in page.text
+
+
+def test_no_amount_is_proposed_for_what_cannot_be_undone(artist_client, ordered, finish):
+    finish(ordered)
+    page = Page(artist_client.get("/wallet"))
+    [amount] = page.all("input", id="amount")
+    assert (amount["value"], amount["min"], amount["max"]) == ("", "1", "10")
+    assert "placeholder" not in amount
+    assert page.text.index("Payouts") < page.text.index("Earned tokens to make available")
+    assert "can no longer be paid out. This cannot be undone." in page.text
+    assert "available now" not in page.text
+
+
+def test_balances_of_earned_tokens_are_named(artist_client, ordered, finish):
+    finish(ordered)
+    converting(artist_client, "4")
+    text = Page(artist_client.get("/wallet")).text
+    assert "+4 Balance after: 104" in text
+    assert "+10 Balance after: 10 earned" in text
+    assert "104 earned" not in text
 
 
 @pytest.mark.parametrize(

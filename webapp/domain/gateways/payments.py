@@ -30,6 +30,7 @@ READ_SECONDS, CONNECT_SECONDS = 15, 3
 PAGE = 1000
 KEY = re.compile(r"[A-Za-z0-9_=-]{1,200}", re.ASCII)
 NOT_FOUND = "NOT_FOUND_PAYMENT"
+CANCELED_BY_BUYER = "PAY_PROCESS_CANCELED"
 # A request with this key is still being processed; its response comes with a retry.
 STILL_RUNNING = "IDEMPOTENT_REQUEST_PROCESSING"
 # Our API keys are wrong: the error says nothing about the payment.

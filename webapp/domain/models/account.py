@@ -151,6 +151,7 @@ class SignIn(Base):
     """One signed-in browser; setting `ended_at` ends the session, whatever its cookie says."""
 
     __tablename__ = "sign_ins"
+    __table_args__ = (Index("ix_sign_ins_over", text("least(expires_at, ended_at)")),)
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)

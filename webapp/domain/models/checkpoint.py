@@ -11,6 +11,7 @@ class Checkpoint(Base):
     """The adapter at one step of a training run, with sample images.
 
     The samples are unsigned until the run is published; then they are signed and have thumbnails.
+    The base samples have the same words and seeds without the adapter; unknown ones are empty.
     If a later run replaced this one, its files are deleted: `adapter_key` is null and there are no
     samples.
     """
@@ -34,5 +35,6 @@ class Checkpoint(Base):
     adapter_sha256: Mapped[Sha256]
     adapter_size: Mapped[BigInt]
     sample_keys: Mapped[JsonStrings]
+    base_sample_keys: Mapped[JsonStrings]
     thumbnail_keys: Mapped[JsonStrings]
     created_at: Mapped[CreatedAt]

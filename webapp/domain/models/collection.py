@@ -14,6 +14,8 @@ class Collection(Base):
     __table_args__ = (
         CheckConstraint("length(name) BETWEEN 1 AND 80", name="name"),
         Index("ix_collections_user", "user_id", "created_at", "id"),
+        Index("ix_collections_recent", "created_at", "id"),
+        Index("ix_collections_hidden", "created_at", "id", postgresql_where="is_flagged"),
     )
 
     id: Mapped[Id]
@@ -21,6 +23,9 @@ class Collection(Base):
     name: Mapped[str] = mapped_column(String(80))
     description: Mapped[str] = mapped_column(String(500), server_default="")
     is_public: Mapped[bool] = mapped_column(server_default="false")
+    is_flagged: Mapped[bool] = mapped_column(
+        server_default="false", comment="hidden by an administrator from all but its owner"
+    )
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 

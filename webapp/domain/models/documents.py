@@ -46,13 +46,17 @@ class Setting(TypedDict):
     """What a rule of Sets does with a concept; see docs/sets.md.
 
     `options` depend on the action: the rules engine checks them. `prompt` describes a concept that
-    the preset does not have.
+    the preset does not have. `license_type` is the licence of what is painted with a style, and
+    `expected_price_tokens` the price that its buyer was shown: a request and the own rule of an
+    instance may have it, a saved rule and a job do not.
     """
 
     action: str
     value: NotRequired[str | None]
     options: NotRequired[dict[str, JsonValue] | None]
     prompt: NotRequired[str | None]
+    license_type: NotRequired[str | None]
+    expected_price_tokens: NotRequired[int | None]
 
 
 class OverrideSettings(TypedDict):
@@ -61,6 +65,13 @@ class OverrideSettings(TypedDict):
     concepts: dict[str, Setting]
     items: NotRequired[list[int]]
     group: NotRequired[str]
+
+
+class ArtistLink(TypedDict):
+    """A link on the page of an artist; an empty label shows the host of the address alone."""
+
+    url: str
+    label: str
 
 
 class PhotoWarning(TypedDict):

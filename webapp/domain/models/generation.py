@@ -1,5 +1,6 @@
 """Generations, one per ordered image; an order is one POST of one to four of them."""
 
+import math
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -29,6 +30,7 @@ from webapp.domain.models.columns import (
     one_of,
 )
 from webapp.domain.models.documents import Progress
+from webapp.domain.models.license import IssuedLicense
 from webapp.domain.models.style import Style
 
 
@@ -55,17 +57,26 @@ class AspectRatio(StrEnum):
         """Return (width, height) in pixels."""
         return {"1:1": (512, 512), "2:2": (1024, 1024), "1:2": (512, 1024)}[self.value]
 
+    @property
+    def price_factor(self) -> int:
+        """Return how many times the price of a square picture this one costs: by its pixels."""
+        return math.prod(self.size) // math.prod(AspectRatio.SQUARE.size)
+
 
 class Order(Base):
     """One POST of one to four generations."""
 
     __tablename__ = "orders"
+    __table_args__ = (CheckConstraint(one_of("license_type", IssuedLicense), name="license_type"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))
     count: Mapped[int]
     total_price_tokens: Mapped[BigInt]
+    license_type: Mapped[IssuedLicense | None] = mapped_column(
+        String(12), comment="chosen by its buyer; NULL: that of the style (ordered by older code)"
+    )
     legal_name: Mapped[str | None] = mapped_column(
         String(120), comment="whom the certificates name beside the display name"
     )
@@ -112,6 +123,21 @@ class Generation(Base):
             "id",
             postgresql_where="is_public AND NOT is_flagged",
         ),
+        Index(
+            "ix_generations_ratio",
+            "aspect_ratio",
+            "created_at",
+            "id",
+            postgresql_where="is_public AND NOT is_flagged",
+        ),
+        Index(
+            "ix_generations_ratio_popular",
+            "aspect_ratio",
+            "like_count",
+            "created_at",
+            "id",
+            postgresql_where="is_public AND NOT is_flagged",
+        ),
         Index("ix_generations_mine", "user_id", "created_at", "id"),
         Index(
             "ix_generations_mine_by_status",
@@ -144,6 +170,15 @@ class Generation(Base):
             "created_at",
             "id",
             postgresql_where="is_public AND NOT is_flagged",
+        ),
+        # What a style sold by time, with an index-only scan.
+        Index(
+            "ix_generations_sold",
+            "style_id",
+            "created_at",
+            "id",
+            postgresql_where="status = 'completed' AND price_tokens > 0",
+            postgresql_include=["order_id", "user_id", "price_tokens"],
         ),
         # Every order looks for an image that the buyer already has.
         Index("ix_generations_same", "user_id", "style_id", "seed", "prompt_tags"),

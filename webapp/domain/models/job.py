@@ -29,6 +29,10 @@ class JobKind(StrEnum):
     PHOTO_EDIT = "photo_edit"
     SETS_EXPORT = "sets_export"
     DEEP_SEARCH = "deep_search"
+    DATA_EXPORT = "data_export"
+    ARTWORK_PREVIEW = "artwork_preview"
+    WEBHOOK_DELIVERY = "webhook_delivery"
+    MAIL_DIGEST = "mail_digest"
 
 
 class JobState(StrEnum):

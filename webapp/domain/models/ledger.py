@@ -19,6 +19,7 @@ class AccountKind(StrEnum):
 
     SPENDABLE = "spendable"
     EARNED = "earned"
+    PAYOUT = "payout"  # earned tokens of an open payout request
     ESCROW = "escrow"
     PLATFORM = "platform"
 
@@ -29,7 +30,7 @@ class TransferKind(StrEnum):
     BONUS = "bonus"
     GRANT = "grant"
     HOLD = "hold"
-    PAYOUT = "payout"
+    PAYOUT = "payout"  # the price of a delivered picture, to its artist
     REFUND = "refund"
     REVERSAL = "reversal"
     PURCHASE = "purchase"
@@ -37,6 +38,10 @@ class TransferKind(StrEnum):
     CONVERSION = "conversion"  # earned tokens become spendable
     CONVERSION_BACK = "conversion_back"  # spendable ones become earned again, for a reversal
     COVER = "cover"  # what the artist lacks for a reversal, paid by the platform
+    PAYOUT_REQUEST = "payout_request"  # earned tokens wait to be paid in money
+    PAYOUT_SETTLEMENT = "payout_settlement"  # they were paid in money, outside of this site
+    PAYOUT_RETURN = "payout_return"  # declined or withdrawn: they are earned tokens again
+    PAYOUT_REVERSAL = "payout_reversal"  # the bank returned the money: the same
 
 
 class Account(Base):

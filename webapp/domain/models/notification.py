@@ -31,13 +31,18 @@ class NotificationType(StrEnum):
     REPORT_DECIDED = "report_decided"
     STYLE_SALES = "style_sales"
     REFUND = "refund"
+    PAYOUT_DECIDED = "payout_decided"
+    DATA_EXPORT_READY = "data_export_ready"
+    ARTWORK_HIDDEN = "artwork_hidden"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    MAIL_DIGEST_STOPPED = "mail_digest_stopped"
 
 
 class Notification(Base):
     """One event for one recipient; the unique dedupe key prevents duplicates.
 
-    Some events share a row, which names the latest: the likes of a picture, and the finished
-    pictures of an order. Their dedupe key contains GROUP.
+    Some events share a row, which names the latest: the likes of a picture, the comments of one
+    person on a picture, and the finished pictures of an order. Their dedupe key contains GROUP.
     """
 
     __tablename__ = "notifications"

@@ -21,6 +21,7 @@ class NotificationKind(StrEnum):
     SALES = "sales"
     MONEY = "money"
     REPORTS = "reports"
+    ACCOUNT = "account"
 
 
 KIND_OF = {
@@ -39,10 +40,15 @@ KIND_OF = {
     NotificationType.SET_JOB_FAILED: NotificationKind.MONEY,
     NotificationType.PAYMENT_COMPLETE: NotificationKind.MONEY,
     NotificationType.REFUND: NotificationKind.MONEY,
+    NotificationType.PAYOUT_DECIDED: NotificationKind.MONEY,
     NotificationType.REPORT_DECIDED: NotificationKind.REPORTS,
+    NotificationType.ARTWORK_HIDDEN: NotificationKind.REPORTS,
+    NotificationType.DATA_EXPORT_READY: NotificationKind.ACCOUNT,
+    NotificationType.MAIL_DIGEST_STOPPED: NotificationKind.ACCOUNT,
+    NotificationType.WEBHOOK_DISABLED: NotificationKind.ACCOUNT,
 }
-# Money and decisions of administrators are always told.
-ALWAYS_ON = frozenset({NotificationKind.MONEY, NotificationKind.REPORTS})
+# Money, decisions of administrators and changes of the account itself are always told.
+ALWAYS_ON = frozenset({NotificationKind.MONEY, NotificationKind.REPORTS, NotificationKind.ACCOUNT})
 
 
 class NotificationSetting(Base):

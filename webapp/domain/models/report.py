@@ -17,6 +17,7 @@ class ReportTarget(StrEnum):
     COMMENT = "comment"
     USER = "user"
     TAG = "tag"
+    COLLECTION = "collection"
 
 
 class ReportReason(StrEnum):

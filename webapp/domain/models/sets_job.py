@@ -77,6 +77,11 @@ class SetsJob(Base):
         server_default="{}",
         comment="{style id: tokens a region} that its person agreed to",
     )
+    style_licenses: Mapped[dict[str, str]] = mapped_column(
+        JSONB,
+        server_default="{}",
+        comment="{style id: licence} of these prices; without one that of the style",
+    )
     output_template: Mapped[str] = mapped_column(String(30), server_default="")
     has_watermark: Mapped[bool] = mapped_column(server_default="true")
     request_id: Mapped[str] = mapped_column(String(64), server_default="")

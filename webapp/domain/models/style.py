@@ -24,6 +24,11 @@ from webapp.domain.models.columns import (
 MIN_USERS = 3
 PUBLIC_USES = f"style_count + CASE WHEN user_count >= {MIN_USERS} THEN image_count ELSE 0 END"
 
+# The columns that the catalogue is filtered by.
+FILTERS = [
+    "training_status", "license_type", "price_tokens", "commercial_price_tokens", "artist_id",
+]  # fmt: skip
+
 
 class TrainingStatus(StrEnum):
     """The status of a style; changed only by `pipelines.advance_style`."""
@@ -66,6 +71,11 @@ class Style(Base):
         CheckConstraint(one_of("license_type", LicenseType), name="license_type"),
         CheckConstraint(one_of("publish", PublishWhen), name="publish"),
         CheckConstraint("price_tokens BETWEEN 1 AND 10000", name="price"),
+        CheckConstraint(
+            "commercial_price_tokens IS NULL OR license_type = 'personal' "
+            "AND commercial_price_tokens BETWEEN price_tokens AND 10000",
+            name="commercial_price",
+        ),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
         CheckConstraint(
             "training_status <> 'completed' OR adapter_sha256 IS NOT NULL",
@@ -95,7 +105,7 @@ class Style(Base):
             "created_at",
             "id",
             postgresql_where="is_active AND NOT is_flagged",
-            postgresql_include=["training_status", "license_type", "artist_id"],
+            postgresql_include=FILTERS,
         ),
         Index(
             "ix_styles_popular",
@@ -103,7 +113,7 @@ class Style(Base):
             "created_at",
             "id",
             postgresql_where="is_active AND NOT is_flagged",
-            postgresql_include=["training_status", "license_type", "artist_id"],
+            postgresql_include=FILTERS,
         ),
         Index("ix_styles_all", "created_at", "id"),
         Index("ix_styles_flagged", "created_at", "id", postgresql_where="is_flagged"),
@@ -117,8 +127,13 @@ class Style(Base):
     artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
     name: Mapped[str] = mapped_column(String(100))
     description: Mapped[str] = mapped_column(String(2000))
-    price_tokens: Mapped[int]
-    license_type: Mapped[LicenseType] = mapped_column(String(12))
+    price_tokens: Mapped[int] = mapped_column(comment="of license_type")
+    license_type: Mapped[LicenseType] = mapped_column(
+        String(12), comment="of orders that choose none: personal, if it is sold"
+    )
+    commercial_price_tokens: Mapped[int | None] = mapped_column(
+        comment="if both licences are sold; else price_tokens is the only price"
+    )
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
     tags: Mapped[Tags]
@@ -143,6 +158,9 @@ class Style(Base):
     )
     thumbnail_key: Mapped[ObjectKey | None]
     sample_keys: Mapped[JsonStrings]
+    base_sample_keys: Mapped[JsonStrings] = mapped_column(
+        comment="those of the samples without the style, in their order; empty: unknown"
+    )
     rights_statement: Mapped[str | None] = mapped_column(
         Text, comment="what the artist agreed to, word for word"
     )
@@ -156,7 +174,10 @@ class Style(Base):
 
 
 class Artwork(Base):
-    """One training image of a style: never public; its original file is deleted after the check."""
+    """One training image of a style; its original file is deleted after the check.
+
+    It is private. A preview of it is public once its artist shows it: `ShownArtwork`.
+    """
 
     __tablename__ = "artworks"
     __table_args__ = (
@@ -183,6 +204,9 @@ class Artwork(Base):
     clean_key: Mapped[ObjectKey | None]
     twin_idx: Mapped[int | None]
     is_removed: Mapped[bool] = mapped_column(server_default="false")
+    is_flagged: Mapped[bool] = mapped_column(
+        server_default="false", comment="hidden by an administrator, also if it is chosen again"
+    )
     created_at: Mapped[CreatedAt]
 
 

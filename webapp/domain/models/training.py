@@ -13,7 +13,14 @@ class TrainingRun(Base):
     """One run; a retrain is a new run. Its job of kind training has this row's id as `ref`."""
 
     __tablename__ = "training_runs"
-    __table_args__ = (Index("ix_training_runs_style", "style_id", "id"),)
+    __table_args__ = (
+        Index("ix_training_runs_style", "style_id", "id"),
+        Index(
+            "ix_training_runs_unconfirmed",
+            "uploads_expire_at",
+            postgresql_where="confirmed_at IS NULL AND finished_at IS NULL",
+        ),
+    )
 
     id: Mapped[Id]
     style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))

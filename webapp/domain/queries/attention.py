@@ -8,27 +8,30 @@ from sqlalchemy.orm import Session
 from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.payment import Purchase
+from webapp.domain.models.payout import PayoutRequest
 from webapp.domain.models.report import Report
 from webapp.domain.queries import cases as case_queries, purchases as purchase_queries
-from webapp.domain.services import heartbeats, reconciliation, stuck_jobs
+from webapp.domain.services import heartbeats, payouts, reconciliation, stuck_jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Open cases, payments to check, overdue jobs, and violations of the ledger's invariants."""
+    """Open cases and payout requests, payments to check, overdue jobs, errors of the ledger."""
 
     cases: int
+    payouts: int
     payments: int
     overdue_jobs: int
     ledger_errors: int
 
 
 def counts(session: Session) -> Attention:
-    """Count cases, open payments and differences from the provider, jobs, and ledger errors."""
+    """Count cases, payout requests, payments and their differences, jobs, and ledger errors."""
     is_overdue = or_(*(stuck_jobs.is_overdue(each) for each in (JobState.QUEUED, JobState.RUNNING)))
     row = session.execute(
         select(
             _count(Report, case_queries.IS_OPEN, case_queries.is_first()).label("cases"),
+            _count(PayoutRequest, payouts.is_open()).label("payouts"),
             _count(Purchase, purchase_queries.is_open()).label("payments"),
             _count(Job, is_overdue).label("overdue_jobs"),
             _numbers(heartbeats.LEDGER).label("violations"),
@@ -37,6 +40,7 @@ def counts(session: Session) -> Attention:
     ).one()
     return Attention(
         cases=row.cases,
+        payouts=row.payouts,
         payments=row.payments + len(row.differences or {}),
         overdue_jobs=row.overdue_jobs,
         ledger_errors=sum((row.violations or {}).values()),
@@ -44,7 +48,7 @@ def counts(session: Session) -> Attention:
 
 
 def _count(
-    model: type[Report | Purchase | Job], *conditions: ColumnElement[bool]
+    model: type[Report | PayoutRequest | Purchase | Job], *conditions: ColumnElement[bool]
 ) -> ScalarSelect[int]:
     return select(func.count()).select_from(model).where(*conditions).scalar_subquery()
 

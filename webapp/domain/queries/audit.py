@@ -1,9 +1,10 @@
 """Read the audit log: the changes by administrators."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp.domain.models.account import User
@@ -12,6 +13,8 @@ from webapp.domain.models.documents import AuditValues
 from webapp.domain.queries.answers import UserName
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.queries.viewing import matching
+
+HIDING = ("is_flagged", "is_hidden")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,24 @@ def changes(session: Session, *, filters: AuditFilter, page: PageRequest) -> Pag
     ids = keyset.apply(select(AuditEntry.id).where(*conditions), page)
     rows = session.execute(keyset.look_up(statement, ids)).all()
     return keyset.page(rows, page, _change)
+
+
+def hidings(
+    session: Session, objects: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], AuditedChange]:
+    """Return the last change that has hidden each of these objects, by kind and id."""
+    if not objects:
+        return {}
+    named = [(kind, str(number)) for kind, number in objects]
+    is_hiding = or_(*(AuditEntry.after.contains({name: True}) for name in HIDING))
+    rows = session.execute(
+        select(*AuditEntry.__table__.columns, User.username)
+        .join(User, User.id == AuditEntry.admin_id)
+        .where(tuple_(AuditEntry.object_type, AuditEntry.object_id).in_(named), is_hiding)
+        .order_by(AuditEntry.created_at, AuditEntry.id)
+    )
+    # Of several rows about one object the last one stays.
+    return {(row.object_type, int(row.object_id)): _change(row) for row in rows}
 
 
 def _change(row: AnyRow) -> AuditedChange:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.report import Report, ReportReason, ReportStatus, ReportTarget
@@ -120,6 +121,7 @@ def flagged(session: Session, storage: Storage, *, page: PageRequest) -> Page[Su
                 (ReportTarget.GENERATION, Generation, Generation.is_flagged),
                 (ReportTarget.COMMENT, Comment, Comment.is_hidden),
                 (ReportTarget.TAG, Tag, Tag.is_flagged),
+                (ReportTarget.COLLECTION, Collection, Collection.is_flagged),
             )
         )
     ).subquery("hidden")
@@ -164,21 +166,27 @@ def _subjects(targets: Subquery) -> AnySelect:
         (kind == ReportTarget.GENERATION, Generation.is_flagged),
         (kind == ReportTarget.COMMENT, Comment.is_hidden),
         (kind == ReportTarget.TAG, Tag.is_flagged),
+        (kind == ReportTarget.COLLECTION, Collection.is_flagged),
         else_=~User.is_active,
     )
     image_id = func.coalesce(target(ReportTarget.GENERATION), Comment.generation_id)
     style_id = func.coalesce(target(ReportTarget.STYLE), Generation.style_id)
     author_id = func.coalesce(
-        target(ReportTarget.USER), Comment.user_id, Generation.user_id, Style.artist_id
+        target(ReportTarget.USER),
+        Collection.user_id,
+        Comment.user_id,
+        Generation.user_id,
+        Style.artist_id,
     )
     return (
         select(
             *targets.c,
-            func.coalesce(Style.name, Tag.name, User.username).label("title"),
+            func.coalesce(Style.name, Tag.name, Collection.name, User.username).label("title"),
             case(
                 (kind == ReportTarget.COMMENT, Comment.content),
                 (kind == ReportTarget.GENERATION, Generation.description),
                 (kind == ReportTarget.STYLE, Style.description),
+                (kind == ReportTarget.COLLECTION, Collection.description),
             ).label("content"),
             func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
             Generation.prompt_tags,
@@ -194,6 +202,7 @@ def _subjects(targets: Subquery) -> AnySelect:
         .outerjoin(Generation, Generation.id == image_id)
         .outerjoin(Style, Style.id == style_id)
         .outerjoin(Tag, Tag.id == target(ReportTarget.TAG))
+        .outerjoin(Collection, Collection.id == target(ReportTarget.COLLECTION))
         .outerjoin(User, User.id == author_id)
     )
 

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.domain import gains
 from webapp.domain.gains import LearnedGain
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.checkpoint import Checkpoint
-from webapp.domain.models.style import TrainingStatus
+from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries import generations as generation_queries
 from webapp.domain.queries.generation_views import TryOutView
 from webapp.domain.queries.pagination import AnyRow
@@ -66,13 +68,30 @@ def decision(session: Session, storage: Storage, style: AnyRow, *, with_decided:
     )
 
 
-def _checkpoint(storage: Storage, row: Checkpoint) -> CheckpointView:
+def sold_gain(session: Session, style_id: int) -> LearnedGain | None:
+    """Return what was measured at the checkpoint that a style sells, or None."""
+    row = session.scalars(
+        select(Checkpoint)
+        .join(TrainingRun, TrainingRun.id == Checkpoint.training_run_id)
+        .join(Style, Style.id == TrainingRun.style_id)
+        .where(Style.id == style_id, Checkpoint.adapter_sha256 == Style.adapter_sha256)
+        .order_by(Checkpoint.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else _gain(row)
+
+
+def _gain(row: Checkpoint) -> LearnedGain | None:
     gain = checkpoints.gain_of(row)
+    return None if gain is None else gains.learned(gain)
+
+
+def _checkpoint(storage: Storage, row: Checkpoint) -> CheckpointView:
     return CheckpointView(
         step=row.step,
         held_out_loss=row.held_out_loss,
         adapter_sha256=row.adapter_sha256,
         adapter_size=row.adapter_size,
         samples=[signed_url(storage, key) for key in row.sample_keys],
-        gain=None if gain is None else gains.learned(gain),
+        gain=_gain(row),
     )

@@ -7,7 +7,7 @@ pictures and the cover are made of the same ones.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import CollectionNotFound
@@ -17,26 +17,30 @@ from webapp.domain.models.collection import Collection, CollectionPicture
 from webapp.domain.models.generation import Generation
 from webapp.domain.queries import feed
 from webapp.domain.queries.feed import FeedCard
-from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
+from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, has
 from webapp.domain.queries.users import UserSummary, summary
-from webapp.domain.queries.viewing import Viewer, signed_url
-from webapp.domain.services import likes
+from webapp.domain.queries.viewing import ANYBODY, Viewer, signed_url
+from webapp.domain.services import generations, likes
 
 COLUMNS = (
     Collection.id, Collection.name, Collection.description, Collection.is_public,
-    Collection.created_at, Collection.updated_at, Collection.user_id, User.username,
-    User.display_name, User.profile_image_key,
+    Collection.is_flagged, Collection.created_at, Collection.updated_at, Collection.user_id,
+    User.username, User.display_name, User.profile_image_key,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionView:
-    """A collection as somebody sees it; `cover_url` is the thumbnail of its newest picture."""
+    """A collection as somebody sees it; `cover_url` is the thumbnail of its newest picture.
+
+    `is_hidden`: an administrator has hidden it from all but its owner and administrators.
+    """
 
     id: int
     name: str
     description: str
     is_public: bool
+    is_hidden: bool
     user: UserSummary
     picture_count: int
     cover_url: str | None
@@ -78,6 +82,33 @@ def own(
         select(Collection.id, Collection.created_at).where(Collection.user_id == user_id), page
     )
     rows = session.execute(keyset.look_up(_views(Viewer(user_id)), ids)).all()
+    return keyset.page(rows, page, lambda row: _view(storage, row))
+
+
+def public_of(
+    session: Session, storage: Storage, *, user_id: int, page: PageRequest
+) -> Page[CollectionView]:
+    """List the collections of a user that everybody may see, the newest first.
+
+    One without a picture that everybody may see is left out before the page is filled.
+    """
+    keyset = Keyset(
+        [(Collection.created_at, "created_at", datetime), (Collection.id, "id", int)],
+        {"list": "public collections", "user_id": user_id},
+    )
+    shown = (
+        select(CollectionPicture.generation_id)
+        .join(Generation, Generation.id == CollectionPicture.generation_id)
+        .where(CollectionPicture.collection_id == Collection.id, *generations.SHOWN)
+        .limit(1)
+    )
+    public = (
+        select(Collection.id, Collection.created_at)
+        .join(User, User.id == Collection.user_id)
+        .where(Collection.user_id == user_id, _open_to(ANYBODY), has(shown))
+    )
+    ids = keyset.apply(public, page)
+    rows = session.execute(keyset.look_up(_views(ANYBODY), ids)).all()
     return keyset.page(rows, page, lambda row: _view(storage, row))
 
 
@@ -139,8 +170,13 @@ def pictures(
 
 
 def _open_to(viewer: Viewer) -> ColumnElement[bool]:
-    """Return the condition of collections that a viewer may see; administrators see no more."""
-    return and_(User.is_active, or_(Collection.is_public, Collection.user_id == viewer.user_id))
+    """Return the condition of collections that a viewer may see.
+
+    Administrators see the public ones that are hidden, to decide on them, and no private ones.
+    """
+    is_shown = true() if viewer.is_admin else ~Collection.is_flagged
+    is_public = and_(Collection.is_public, is_shown)
+    return and_(User.is_active, or_(is_public, Collection.user_id == viewer.user_id))
 
 
 def _views(viewer: Viewer) -> AnySelect:
@@ -149,7 +185,15 @@ def _views(viewer: Viewer) -> AnySelect:
     within = CollectionPicture.__table__.join(
         Generation.__table__, Generation.id == CollectionPicture.generation_id
     )
-    count = select(func.count()).select_from(within).where(seen).correlate(Collection)
+    is_seen = select(Generation.id).where(
+        Generation.id == CollectionPicture.generation_id, feed.visible_to(viewer.user_id)
+    )
+    count = (
+        select(func.count())
+        .select_from(CollectionPicture)
+        .where(CollectionPicture.collection_id == Collection.id, has(is_seen))
+        .correlate(Collection)
+    )
     newest = (
         select(Generation.thumbnail_key)
         .select_from(within)
@@ -171,6 +215,7 @@ def _view(storage: Storage, row: AnyRow) -> CollectionView:
         name=row.name,
         description=row.description,
         is_public=row.is_public,
+        is_hidden=row.is_flagged,
         user=summary(storage, row, user_id=row.user_id),
         picture_count=row.picture_count,
         cover_url=signed_url(storage, row.cover_key),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.style import Style
 from webapp.domain.queries.generation_views import StyleSummary, style_summary
 from webapp.domain.queries.generations import STYLE_COLUMNS, keyset_of
@@ -36,6 +36,7 @@ class FeedFilter:
     style_id: int | None = None
     artist_id: int | None = None
     user_id: int | None = None
+    aspect_ratio: AspectRatio | None = None
     following: bool = False
 
 
@@ -69,7 +70,11 @@ def pictures(
     # Not "IS TRUE": PostgreSQL uses the partial indexes only for exactly these conditions.
     public = select(Generation).where(
         *generations.SHOWN,
-        *matching((Generation.style_id, filters.style_id), (Generation.user_id, filters.user_id)),
+        *matching(
+            (Generation.style_id, filters.style_id),
+            (Generation.user_id, filters.user_id),
+            (Generation.aspect_ratio, filters.aspect_ratio),
+        ),
     )
 
     def narrowing(image: type[Generation]) -> list[ColumnElement[bool]]:

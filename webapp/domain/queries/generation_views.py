@@ -5,8 +5,10 @@ from datetime import datetime
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
+from webapp.domain.models.license import IssuedLicense
 from webapp.domain.queries.answers import ArtistName, extended
 from webapp.domain.queries.pagination import AnyRow
+from webapp.domain.queries.queue_positions import QueuePosition
 from webapp.domain.queries.users import UserSummary, summary
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services.licenses import certificate_url
@@ -92,14 +94,17 @@ class GenerationView:
 
 @dataclass(frozen=True, slots=True)
 class OwnGenerationView(GenerationView):
-    """A picture as its owner sees it."""
+    """A picture as its owner sees it; the queue's two fields only while it waits for a worker."""
 
     negative_tags: list[str]
     price_tokens: int
     consumed_tokens: int
+    license_type: IssuedLicense
     refunded: bool
     attempt: int
     next_retry_at: datetime | None
+    queue_ahead: int | None
+    expected_seconds: int | None
     failure: GenerationFailure | None
     batch_id: str
     is_try_out: bool
@@ -191,17 +196,22 @@ def public_view(storage: Storage, row: AnyRow, *, has_file: bool) -> GenerationV
     )
 
 
-def owner_view(storage: Storage, row: AnyRow) -> OwnGenerationView:
-    """Return a row of `generations.COLUMNS` as its owner sees it."""
+def owner_view(
+    storage: Storage, row: AnyRow, position: QueuePosition | None = None
+) -> OwnGenerationView:
+    """Return a row of `generations.COLUMNS` as its owner sees it; `position` while it waits."""
     return extended(
         OwnGenerationView,
         public_view(storage, row, has_file=True),
         negative_tags=row.negative_tags,
         price_tokens=row.price_tokens,
         consumed_tokens=row.price_tokens,
+        license_type=IssuedLicense(row.license_type),
         refunded=(row.status in REFUNDED and row.price_tokens > 0) or row.is_reversed,
         attempt=(row.tries or 0) + 1,
         next_retry_at=row.run_at if row.status == GenerationStatus.RETRYING else None,
+        queue_ahead=position.ahead if position else None,
+        expected_seconds=position.expected_seconds if position else None,
         failure=_failure(row),
         batch_id=row.order_id,
         is_try_out=row.price_tokens == 0,

@@ -3,11 +3,12 @@
 Core selects into rows, so nothing is loaded lazily. Every URL expires after two hours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import FieldProblem, GenerationNotFound, ValidationFailed
@@ -18,6 +19,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.queries import queue_positions
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.generation_views import (
     FINAL,
@@ -34,12 +36,14 @@ from webapp.domain.queries.generation_views import (
 )
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import (
+    AnyRow,
     AnySelect,
     Keyset,
     Page,
     PageRequest,
     SortColumn,
 )
+from webapp.domain.queries.queue_positions import QueuePosition
 from webapp.domain.queries.viewing import Viewer, flags, matching
 from webapp.domain.services import generations, ledger, likes, sets_canvases, vocabulary
 
@@ -55,6 +59,7 @@ COLUMNS = (
     *STYLE_COLUMNS,
     Job.tries,
     Job.run_at,
+    func.coalesce(Order.license_type, Style.license_type).label("license_type"),
     ledger.is_reversed().label("is_reversed"),
 )
 
@@ -83,9 +88,25 @@ def detail(
     if row is None or not generations.may_see(viewer, row):
         raise GenerationNotFound(id=generation_id)
     if viewer.may_manage(row.user_id):
-        return owner_view(storage, row)
+        return owner_view(storage, row, _positions(session, [row]).get(row.id))
     has_file = generations.may_have_file(viewer, owner_id=row.user_id, artist_id=row.artist_id)
     return public_view(storage, row, has_file=has_file)
+
+
+def managed(
+    session: Session, storage: Storage, *, generation_ids: Sequence[int], viewer: Viewer
+) -> list[OwnGenerationView]:
+    """Return pictures that the viewer may manage, in the order of their ids in the request.
+
+    Raises GenerationNotFound if one of them is not there, or another's.
+    """
+    rows = session.execute(_with_all(viewer.user_id).where(Generation.id.in_(generation_ids))).all()
+    found = {row.id: row for row in rows if viewer.may_manage(row.user_id)}
+    for generation_id in generation_ids:
+        if generation_id not in found:
+            raise GenerationNotFound(id=generation_id)
+    positions = _positions(session, rows)
+    return [owner_view(storage, found[each], positions.get(each)) for each in generation_ids]
 
 
 def moderated(session: Session, storage: Storage, *, generation_id: int) -> ModeratedGeneration:
@@ -103,7 +124,7 @@ def order_created(session: Session, storage: Storage, order: Order) -> OrderedGe
     recognised = vocabulary.recognise(session, style, rows[0].prompt_tags)
     return extended(
         OrderedGeneration,
-        owner_view(storage, rows[0]),
+        owner_view(storage, rows[0], _positions(session, rows[:1]).get(rows[0].id)),
         batch=Batch(
             id=order.id,
             count=order.count,
@@ -162,7 +183,8 @@ def own(
     is_few = filters.unfinished or filters.ids is not None
     ids = keyset.gather(rows, page) if is_few else keyset.apply(rows, page)
     page_rows = session.execute(keyset.look_up(_with_all(user_id), ids)).all()
-    return keyset.page(page_rows, page, lambda row: owner_view(storage, row))
+    positions = _positions(session, page_rows)
+    return keyset.page(page_rows, page, lambda row: owner_view(storage, row, positions.get(row.id)))
 
 
 def for_admin(
@@ -226,10 +248,17 @@ def _with_all(viewer_id: int | None) -> AnySelect:
     return (
         select(*COLUMNS, likes.liked_by(viewer_id).label("is_liked"))
         .join(User, User.id == Generation.user_id)
+        .join(Order, Order.id == Generation.order_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
         .outerjoin(Job, _job_of_generation())
     )
+
+
+def _positions(session: Session, rows: Sequence[AnyRow]) -> dict[int, QueuePosition]:
+    """Return the positions of the rows that wait; no statement if there is none."""
+    waiting = [row.id for row in rows if row.status == GenerationStatus.QUEUED]
+    return queue_positions.of_waiting(session, JobKind.GENERATION, waiting)
 
 
 def _job_of_generation() -> ColumnElement[bool]:

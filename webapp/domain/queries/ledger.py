@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, and_, func, or_, select, true, union
-from sqlalchemy.dialects.postgresql import array
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy import ColumnElement, and_, exists, or_, select, union
+from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.models.account import User
 from webapp.domain.models.ledger import Account, AccountKind, Transfer, TransferKind
 from webapp.domain.models.payment import Purchase
+from webapp.domain.queries import postings
 from webapp.domain.queries.answers import UserName, user_name
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
-
-Side = InstrumentedAttribute[int]
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,10 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class PostedTransfer:
-    """A transfer with its two sides; `amount` in tokens."""
+    """A transfer with its two sides; `amount` in tokens.
+
+    `is_refundable`: it has paid an artist for a picture that nobody has refunded.
+    """
 
     id: int
     created_at: datetime
@@ -47,6 +48,7 @@ class PostedTransfer:
     amount: int
     generation_id: int | None
     order_id: str | None
+    is_refundable: bool
     debit: Posting
     credit: Posting
 
@@ -61,7 +63,12 @@ def transfers(
     )
     ids = _of_generation_or_purchase(filters, page, keyset)
     if ids is None:
-        ids = keyset.apply(select(Transfer.id).where(*_within(filters), *_of_kind(filters)), page)
+        ids = keyset.apply(
+            select(Transfer.id).where(
+                *postings.within(filters.since, filters.until), *_of_kind(filters)
+            ),
+            page,
+        )
         if filters.user_id is not None:
             ids = _of_user(filters.user_id, filters, page, keyset)
     rows = session.execute(keyset.look_up(_with_sides(), ids)).all()
@@ -70,15 +77,6 @@ def transfers(
 
 def _of_kind(filters: LedgerFilter) -> list[ColumnElement[bool]]:
     return [] if filters.kind is None else [Transfer.kind == filters.kind]
-
-
-def _within(filters: LedgerFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if filters.since is not None:
-        conditions.append(Transfer.created_at >= filters.since)
-    if filters.until is not None:
-        conditions.append(Transfer.created_at < filters.until)
-    return conditions
 
 
 def _of_generation_or_purchase(
@@ -107,40 +105,37 @@ def _of_generation_or_purchase(
     if filters.user_id is not None:
         own = select(Account.id).where(Account.owner_id == filters.user_id)
         conditions.append(Transfer.debit_account_id.in_(own) | Transfer.credit_account_id.in_(own))
-    ids = select(Transfer.id).where(*conditions, *_within(filters), *_of_kind(filters))
+    ids = select(Transfer.id).where(
+        *conditions, *postings.within(filters.since, filters.until), *_of_kind(filters)
+    )
     return keyset.apply(ids, page)
 
 
 def _of_user(user_id: int, filters: LedgerFilter, page: PageRequest, keyset: Keyset) -> AnySelect:
     """Return the newest transfers of a user: one page of each account, side and kind, merged."""
-    sides = (Transfer.debit_account_id, Transfer.credit_account_id)
-    newest = union(*(_side(side, user_id, filters, page, keyset) for side in sides))
+    sides = (
+        postings.on_side(
+            side,
+            user_id=user_id,
+            kinds=[kind for kind in TransferKind if filters.kind in {None, kind.value}],
+            conditions=postings.within(filters.since, filters.until),
+            keyset=keyset,
+            page=page,
+        )
+        for side in (Transfer.debit_account_id, Transfer.credit_account_id)
+    )
+    newest = union(*sides)
     merged = newest.subquery("merged")
     return keyset.on(merged.c).apply(select(merged.c.id), page)
-
-
-def _side(
-    side: Side, user_id: int, filters: LedgerFilter, page: PageRequest, keyset: Keyset
-) -> AnySelect:
-    kinds = [kind.value for kind in TransferKind if filters.kind in {None, kind.value}]
-    listed = func.unnest(array(kinds, type_=String)).table_valued("kind", name="listed")
-    listed = listed.render_derived()
-    of_kind = select(Transfer.id, Transfer.created_at).where(
-        side == Account.id, Transfer.kind == listed.c.kind, *_within(filters)
-    )
-    newest = keyset.apply(of_kind, page).lateral("newest")
-    return (
-        select(newest.c.id, newest.c.created_at)
-        .select_from(Account)
-        .join(listed, true())
-        .join(newest, true())
-        .where(Account.owner_id == user_id)
-    )
 
 
 def _with_sides() -> AnySelect:
     debit, credit = aliased(Account), aliased(Account)
     payer, payee = aliased(User), aliased(User)
+    reversal = aliased(Transfer)
+    is_reversed = exists().where(
+        reversal.generation_id == Transfer.generation_id, reversal.kind == TransferKind.REVERSAL
+    )
     return (
         select(
             Transfer.id,
@@ -157,6 +152,7 @@ def _with_sides() -> AnySelect:
             payee.id.label("payee_id"),
             payee.username.label("payee_name"),
             Transfer.credit_balance_after,
+            and_(Transfer.kind == TransferKind.PAYOUT, ~is_reversed).label("is_refundable"),
         )
         .join(debit, debit.id == Transfer.debit_account_id)
         .join(credit, credit.id == Transfer.credit_account_id)
@@ -174,6 +170,7 @@ def _transfer(row: AnyRow) -> PostedTransfer:
         amount=row.amount,
         generation_id=row.generation_id,
         order_id=row.order_id,
+        is_refundable=row.is_refundable,
         debit=Posting(
             kind=row.debit_kind,
             person=user_name(row.payer_id, row.payer_name),

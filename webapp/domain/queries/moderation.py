@@ -1,4 +1,4 @@
-"""Read tags, comments and users for administrators."""
+"""Read tags, comments, collections and users for administrators."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +6,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from webapp.domain import names
 from webapp.domain.errors import NotFound
-from webapp.domain.models.account import Role, User
+from webapp.domain.models.account import Artist, Role, TakenName, User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.ledger import Account, AccountKind
 from webapp.domain.models.style import Tag
@@ -15,6 +17,7 @@ from webapp.domain.queries import searching
 from webapp.domain.queries.answers import UserName
 from webapp.domain.queries.pagination import (
     MAX_BIGINT,
+    MAX_LIMIT,
     AnyRow,
     AnySelect,
     Keyset,
@@ -26,7 +29,7 @@ from webapp.domain.queries.viewing import flags, matching
 
 @dataclass(frozen=True)
 class ModerationFilter:
-    """Filters of tags, styles, pictures and comments; None means all."""
+    """Filters of tags, styles, pictures, comments and collections; None means all."""
 
     is_flagged: bool | None = None
     is_active: bool | None = None
@@ -64,6 +67,20 @@ class ModeratedComment:
     parent_id: int | None
     content: str
     is_hidden: bool
+    created_at: datetime
+    updated_at: datetime
+    user: UserName
+
+
+@dataclass(frozen=True, slots=True)
+class ModeratedCollection:
+    """A collection with its texts, hidden or not."""
+
+    id: int
+    name: str
+    description: str
+    is_public: bool
+    is_flagged: bool
     created_at: datetime
     updated_at: datetime
     user: UserName
@@ -181,6 +198,65 @@ def _comment(row: AnyRow) -> ModeratedComment:
     )
 
 
+COLLECTION_COLUMNS = (
+    Collection.id,
+    Collection.name,
+    Collection.description,
+    Collection.is_public,
+    Collection.is_flagged,
+    Collection.created_at,
+    Collection.updated_at,
+    Collection.user_id,
+    User.username,
+)
+
+
+def collections(
+    session: Session, *, filters: ModerationFilter, page: PageRequest
+) -> Page[ModeratedCollection]:
+    """List public and hidden collections, newest first; `q` is part of a name.
+
+    A private one that nobody has hidden is its owner's alone.
+    """
+    conditions = [
+        or_(Collection.is_public, Collection.is_flagged),
+        *flags((Collection.is_flagged, filters.is_flagged)),
+        *matching((Collection.user_id, filters.user_id)),
+    ]
+    part = filters.q
+    keyset = _newest_first(Collection, {"list": "admin collections", **vars(filters)})
+    rows = keyset.find(
+        Collection,
+        select(Collection).where(*conditions),
+        page,
+        lambda ids: session.execute(keyset.look_up(_collections(), ids)).all(),
+        lambda each: [each.name.icontains(part, autoescape=True)] if part else [],
+    )
+    return keyset.page(rows, page, _collection)
+
+
+def collection(session: Session, *, collection_id: int) -> ModeratedCollection:
+    """Return one collection as it is listed."""
+    return _collection(session.execute(_collections().where(Collection.id == collection_id)).one())
+
+
+def _collections() -> AnySelect:
+    return select(*COLLECTION_COLUMNS).join(User, User.id == Collection.user_id)
+
+
+def _collection(row: AnyRow) -> ModeratedCollection:
+    return ModeratedCollection(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        is_public=row.is_public,
+        is_flagged=row.is_flagged,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        user=UserName(row.user_id, row.username),
+    )
+
+
 def users(session: Session, *, filters: UserFilter, page: PageRequest) -> Page[ModeratedUser]:
     """List users with their balance, newest first; `q` is part of a username or an e-mail address.
 
@@ -220,8 +296,17 @@ def user(session: Session, *, user_id: int) -> ModeratedUser:
     return _user(row)
 
 
-def user_named(session: Session, name_or_id: str) -> UserName | None:
-    """Return the user with this username, else the user with this id, else None."""
+def user_named(session: Session, text: str) -> UserName | None:
+    """Return the user with this username, else with this id, name or e-mail address, else None.
+
+    A name is also an artist's; case makes no difference.
+    """
+    return _named_exactly(session, text) or (
+        _with_email(session, text) if "@" in text else _named_alike(session, text)
+    )
+
+
+def _named_exactly(session: Session, name_or_id: str) -> UserName | None:
     matches = [User.username == name_or_id]
     if name_or_id.isascii() and name_or_id.isdigit() and int(name_or_id) <= MAX_BIGINT:
         matches.append(User.id == int(name_or_id))
@@ -229,6 +314,34 @@ def user_named(session: Session, name_or_id: str) -> UserName | None:
         select(User.id, User.username).where(or_(*matches)).order_by(User.username != name_or_id)
     ).first()
     return None if row is None else UserName(row.id, row.username)
+
+
+def _named_alike(session: Session, name: str) -> UserName | None:
+    """Return the user with this name in any case, by the unique keys of names."""
+    row = session.execute(
+        select(User.id, User.username)
+        .outerjoin(Artist, Artist.user_id == User.id)
+        .where(
+            User.id.in_(select(TakenName.user_id).where(TakenName.key.in_(names.keys(name)))),
+            or_(
+                *(func.lower(each) == name.lower() for each in (User.username, Artist.artist_name))
+            ),
+        )
+    ).first()
+    return None if row is None else UserName(row.id, row.username)
+
+
+def _with_email(session: Session, email: str) -> UserName | None:
+    """Return the user with this e-mail address; like its parts, no index has it."""
+    found = users(session, filters=UserFilter(q=email), page=PageRequest(limit=MAX_LIMIT))
+    return next(
+        (
+            UserName(each.id, each.username)
+            for each in found.results
+            if each.email.casefold() == email.casefold()
+        ),
+        None,
+    )
 
 
 def _user(row: AnyRow) -> ModeratedUser:
@@ -256,5 +369,7 @@ def _users() -> AnySelect:
     ).outerjoin(Account, is_spendable)
 
 
-def _newest_first(model: type[Tag | Comment | User], binding: dict[str, object]) -> Keyset:
+def _newest_first(
+    model: type[Tag | Comment | Collection | User], binding: dict[str, object]
+) -> Keyset:
     return Keyset([(model.created_at, "created_at", datetime), (model.id, "id", int)], binding)

@@ -18,18 +18,19 @@ from webapp.domain.models.documents import NotificationDetails
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import GROUP, Notification, NotificationType
+from webapp.domain.models.notification_setting import KIND_OF, NotificationSetting
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.queries.users import UserSummary
 from webapp.domain.queries.viewing import Viewer, signed_url
-from webapp.domain.services import generations, notifications
+from webapp.domain.services import generations, notification_groups, notifications
 
 MAX_EXCERPT = 80
 
 
 def _event_count() -> ColumnElement[int]:
-    """Return how many events a row stands for: the likes of a picture, or those of an order.
+    """Return how many events a row stands for: likes, comments, or pictures of an order.
 
     An order has at most four pictures; the likes of a picture are counted in its row.
     """
@@ -42,12 +43,14 @@ def _event_count() -> ColumnElement[int]:
     own_like = select(func.count()).where(
         Like.generation_id == Generation.id, Like.user_id == Notification.recipient_id
     )
+    comments = notification_groups.comments_of_group().with_only_columns(func.count())
     return case(
         (~Notification.dedupe_key.contains(GROUP, autoescape=True), 1),
         (
             Notification.type == NotificationType.LIKE,
             Generation.like_count - own_like.correlate(Generation, Notification).scalar_subquery(),
         ),
+        (Notification.type == NotificationType.COMMENT, comments.scalar_subquery()),
         else_=finished.correlate(Generation).scalar_subquery(),
     )
 
@@ -102,7 +105,8 @@ class Target:
 class NotificationView:
     """A notification without its text.
 
-    `count` is the number of its events: likes of a picture, finished pictures of an order, else 1.
+    `count` is the number of its events: likes of a picture, comments of its actor on a picture,
+    finished pictures of an order, else 1.
     `metadata` is a JSON column: a flat map of few short values, different for each type.
     """
 
@@ -118,6 +122,14 @@ class NotificationView:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """Unread notifications of a span of time: the newest ones, and how many there are in all."""
+
+    newest: list[NotificationView]
+    count: int
+
+
 def own(
     session: Session, storage: Storage, *, user_id: int, unread_only: bool, page: PageRequest
 ) -> Page[NotificationView]:
@@ -131,6 +143,32 @@ def own(
     )
     rows = session.execute(keyset.look_up(_with_targets(), keyset.apply(ids, page))).all()
     return keyset.page(rows, page, lambda row: _view(storage, row))
+
+
+def news(session: Session, *, user_id: int, since: datetime, until: datetime, most: int) -> News:
+    """Return what a user has not read of a span of time, without the kinds that are off by now.
+
+    Without URLs of files: a mail shows no pictures, and who sends it knows no storage.
+    """
+    off = select(NotificationSetting.kind).where(
+        NotificationSetting.user_id == user_id, ~NotificationSetting.in_bell
+    )
+    kinds_off = set(session.scalars(off))
+    conditions = (
+        Notification.recipient_id == user_id,
+        ~Notification.is_read,
+        Notification.created_at > since,
+        Notification.created_at <= until,
+        Notification.type.not_in([type_ for type_, kind in KIND_OF.items() if kind in kinds_off]),
+    )
+    count = session.scalar(select(func.count()).where(*conditions)) or 0
+    rows = session.execute(
+        _with_targets()
+        .where(*conditions)
+        .order_by(Notification.created_at.desc(), Notification.id.desc())
+        .limit(most)
+    )
+    return News([_view(None, row) for row in rows], count)
 
 
 def one(session: Session, storage: Storage, notification_id: int) -> NotificationView:
@@ -181,16 +219,20 @@ def _with_targets() -> AnySelect:
     )
 
 
-def _view(storage: Storage, row: AnyRow) -> NotificationView:
+def _view(storage: Storage | None, row: AnyRow) -> NotificationView:
     # The owner may have made the picture private since; then there is no link, thumbnail or text.
     is_visible = row.user_id is None or generations.may_see(Viewer(row.recipient_id), row)
+
+    def url(key: str | None) -> str | None:
+        return None if storage is None else signed_url(storage, key)
+
     actor = None
     if row.actor_id is not None:
         actor = UserSummary(
             id=row.actor_id,
             username=row.actor_name,
             display_name=row.actor_display_name,
-            profile_image=signed_url(storage, row.actor_image_key),
+            profile_image=url(row.actor_image_key),
         )
     return NotificationView(
         id=row.id,
@@ -200,7 +242,7 @@ def _view(storage: Storage, row: AnyRow) -> NotificationView:
         target_id=row.target_id,
         target=Target(
             title=row.title,
-            thumbnail_url=signed_url(storage, row.thumbnail_key) if is_visible else None,
+            thumbnail_url=url(row.thumbnail_key) if is_visible else None,
             excerpt=_excerpt(row) if is_visible else None,
             generation_id=row.generation_id if is_visible else None,
         ),

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from webapp.domain.gateways.payments import CANCELED_BY_BUYER
 from webapp.domain.models.documents import PaymentFailure
 from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
 from webapp.domain.queries.answers import extended
@@ -107,18 +108,50 @@ def detail(session: Session, addresses: Addresses, *, user_id: int, order_id: st
 
 
 def own(
-    session: Session, addresses: Addresses, *, user_id: int, status: str | None, page: PageRequest
+    session: Session,
+    addresses: Addresses,
+    *,
+    user_id: int,
+    status: str | None,
+    page: PageRequest,
+    with_abandoned: bool = True,
 ) -> Page[ListedOrder]:
-    """List a user's own orders, newest first."""
+    """List a user's own orders, newest first.
+
+    Abandoned ones were canceled by the buyer, or expired without a payment.
+    """
     statement = select(*Purchase.__table__.columns).where(Purchase.user_id == user_id)
     if status is not None:
         statement = statement.where(Purchase.status == status)
+    if not with_abandoned:
+        code = func.coalesce(Purchase.failure["code"].astext, "")
+        statement = statement.where(
+            Purchase.status != PurchaseStatus.EXPIRED,
+            (Purchase.status != PurchaseStatus.FAILED) | (code != CANCELED_BY_BUYER),
+        )
     keyset = Keyset(
         [(Purchase.created_at, "created_at", datetime), (Purchase.id, "id", int)],
-        {"list": "purchases", "user_id": user_id, "status": status},
+        {
+            "list": "purchases",
+            "user_id": user_id,
+            "status": status,
+            "with_abandoned": with_abandoned,
+        },
     )
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _listed(row, addresses))
+
+
+def has_refundable_tokens(session: Session, *, user_id: int, balance: int) -> bool:
+    """Tell whether a purchase of tokens can be refunded out of a user's available tokens."""
+    refundable = exists().where(
+        Purchase.user_id == user_id,
+        Purchase.product == Product.TOKENS,
+        Purchase.status == PurchaseStatus.PAID,
+        Purchase.refund_key.is_(None),
+        Purchase.amount_tokens <= balance,
+    )
+    return bool(session.scalar(select(refundable)))
 
 
 def _listed(row: AnyRow, addresses: Addresses) -> ListedOrder:

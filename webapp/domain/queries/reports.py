@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, case, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.report import Report, ReportReason, ReportStatus, ReportTarget
@@ -73,12 +74,18 @@ def one(session: Session, storage: Storage, *, report_id: int) -> ModeratedRepor
 def _reports_with_targets() -> AnySelect:
     """Select reports with their content; the columns of deleted content are null.
 
-    Each join compares one id, so that it uses an index; an OR would scan whole tables.
+    Each join compares one id, so that it uses an index; an OR would scan whole tables. Collections
+    are not joined: of more than eight tables PostgreSQL would not choose the order, and read the
+    whole ones before the limit (join_collapse_limit).
     """
     reporter, reported = aliased(User), aliased(User)
 
     def target_id(target: ReportTarget) -> ColumnElement[int]:
         return case((Report.target_type == target, Report.target_id))
+
+    def of_collection(column: InstrumentedAttribute[str]) -> ColumnElement[str]:
+        found = select(column).where(Collection.id == target_id(ReportTarget.COLLECTION))
+        return found.correlate(Report).scalar_subquery()
 
     image_id = func.coalesce(Comment.generation_id, target_id(ReportTarget.GENERATION))
     style_id = func.coalesce(Generation.style_id, target_id(ReportTarget.STYLE))
@@ -86,10 +93,15 @@ def _reports_with_targets() -> AnySelect:
         select(
             *Report.__table__.columns,
             reporter.username.label("reporter_name"),
-            func.coalesce(Style.name, Tag.name, reported.username).label("title"),
-            func.coalesce(Comment.content, Generation.description, Style.description).label(
-                "content"
-            ),
+            func.coalesce(
+                Style.name, Tag.name, of_collection(Collection.name), reported.username
+            ).label("title"),
+            func.coalesce(
+                Comment.content,
+                Generation.description,
+                Style.description,
+                of_collection(Collection.description),
+            ).label("content"),
             func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
         )
         .join(reporter, reporter.id == Report.reporter_id)

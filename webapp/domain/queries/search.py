@@ -4,13 +4,14 @@ Names are in any script and are searched as they are typed. Tags are English: Ko
 dictionary are searched in English too.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import (
     ColumnElement,
     Text,
+    and_,
     case,
     column,
     false,
@@ -28,8 +29,10 @@ from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.style import Style
+from webapp.domain.prices import Prices
 from webapp.domain.queries import searching, tags as tag_queries
 from webapp.domain.queries.answers import ArtistName
+from webapp.domain.queries.found_filter import NO_FILTER, FoundFilter
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.queries.searching import Search
 from webapp.domain.queries.viewing import signed_url
@@ -59,6 +62,7 @@ class FoundStyle:
     artist: ArtistName
     price_tokens: int
     generation_cost_tokens: int
+    prices: Prices
     usage_count: int
     matched_by: MatchedField
 
@@ -103,6 +107,7 @@ class _Sought:
         phrase: the term in English; the term itself where it has no translation.
         tag_uses: tags that contain the phrase, each with its number of uses; `phrase` first.
         word_uses: the words of a phrase of several words that are tags, each with its uses.
+        filters: those of styles.
 
     """
 
@@ -110,9 +115,32 @@ class _Sought:
     phrase: str
     tag_uses: dict[str, int]
     word_uses: dict[str, int]
+    filters: FoundFilter
+
+    @property
+    def candidates(self) -> AnySelect:
+        """Select the ids of all styles on sale."""
+        return select(Style.id).where(*offers.ON_SALE)
+
+    @property
+    def on_sale(self) -> AnySelect:
+        """Select the ids of the styles on sale that pass the filters."""
+        return self.candidates.where(*self.filters.conditions())
+
+    def remaining(self, excluded: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Return the condition of a search after others, which found the excluded styles."""
+        return and_(not_(excluded), *self.filters.conditions())
 
 
-def find(session: Session, storage: Storage, *, text: str, kind: str, page: PageRequest) -> Results:
+def find(
+    session: Session,
+    storage: Storage,
+    *,
+    text: str,
+    kind: str,
+    page: PageRequest,
+    filters: FoundFilter = NO_FILTER,
+) -> Results:
     """Return a page of the styles and artists that match a text.
 
     `kind` is all, styles or artists. Raises ValidationFailed for a cursor with all.
@@ -125,7 +153,7 @@ def find(session: Session, storage: Storage, *, text: str, kind: str, page: Page
     found_styles: Page[FoundStyle] = Page([], None)
     found_artists: Page[FoundArtist] = Page([], None)
     if term and kind != "artists":
-        found_styles = styles(session, storage, term, page)
+        found_styles = styles(session, storage, term, page, filters)
     if term and kind != "styles":
         found_artists = artists(session, storage, term, page)
     cursors = {"styles": found_styles.next_cursor, "artists": found_artists.next_cursor}
@@ -138,12 +166,19 @@ def find(session: Session, storage: Storage, *, text: str, kind: str, page: Page
     )
 
 
-def overview(session: Session, storage: Storage, *, text: str, limit: int) -> Overview:
+def overview(
+    session: Session,
+    storage: Storage,
+    *,
+    text: str,
+    limit: int,
+    filters: FoundFilter = NO_FILTER,
+) -> Overview:
     """Return the first styles, artists and tags that match, with cursors for the next ones."""
     term = searching.cleaned(session, text)
     if not term:
         return Overview(Page([], None), Page([], None), [])
-    sought = _sought(session, term)
+    sought = _sought(session, term, filters)
     page = PageRequest(limit=limit)
     return Overview(
         styles=_styles(session, storage, sought, page),
@@ -152,16 +187,22 @@ def overview(session: Session, storage: Storage, *, text: str, limit: int) -> Ov
     )
 
 
-def styles(session: Session, storage: Storage, term: str, page: PageRequest) -> Page[FoundStyle]:
+def styles(
+    session: Session,
+    storage: Storage,
+    term: str,
+    page: PageRequest,
+    filters: FoundFilter = NO_FILTER,
+) -> Page[FoundStyle]:
     """List the styles with this name or tag, then those with a name or tag that contains it.
 
     `term` is a cleaned text. Of a term with a translation, names as typed come before all that its
     English words find. Of several words, styles that have each of them as a tag come last.
     """
-    return _styles(session, storage, _sought(session, term), page)
+    return _styles(session, storage, _sought(session, term, filters), page)
 
 
-def _sought(session: Session, term: str) -> _Sought:
+def _sought(session: Session, term: str, filters: FoundFilter) -> _Sought:
     phrase = korean_words.in_english(term)
     words = phrase.split()
     return _Sought(
@@ -169,6 +210,7 @@ def _sought(session: Session, term: str) -> _Sought:
         phrase=phrase,
         tag_uses=tag_queries.containing(session, phrase, MAX_TAGS),
         word_uses=tag_queries.uses(session, words) if len(words) > 1 else {},
+        filters=filters,
     )
 
 
@@ -181,7 +223,7 @@ def _styles(
             (Style.created_at, "created_at", datetime),
             (Style.id, "id", int),
         ],
-        {"list": "found styles", "q": sought.term},
+        {"list": "found styles", "q": sought.term, **asdict(sought.filters)},
     )
     return searching.page_of(
         session, _searches(sought), keyset, page, lambda row: _style(storage, row)
@@ -199,15 +241,15 @@ def _searches(sought: _Sought) -> list[Search | None]:
     is_exact = Style.tags.contains([sought.phrase]) if is_tag else false()
     by_name = _named(sought.phrase)
     has_tag = Style.tags.overlap(tags)
-    on_sale = select(Style.id).where(*offers.ON_SALE)
+    on_sale = sought.on_sale
     cards = _cards(is_named | by_name)
     is_rare = sought.tag_uses.get(sought.phrase, 0) <= searching.WALKED
     exact = Search(
         cards,
         on_sale.where(is_exact),
-        None if is_rare else on_sale,
+        None if is_rare else sought.candidates,
         is_exact,
-        condition=not_(is_named),
+        condition=sought.remaining(is_named),
     )
     # One index lookup per tag: for an overlap with twenty tags PostgreSQL estimates so many rows
     # that it reads the whole table.
@@ -215,9 +257,9 @@ def _searches(sought: _Sought) -> list[Search | None]:
     others = Search(
         cards,
         union(on_sale.where(by_name), by_tags),
-        on_sale,
+        sought.candidates,
         or_(by_name, has_tag),
-        condition=not_(or_(is_named, is_exact)),
+        condition=sought.remaining(or_(is_named, is_exact)),
     )
     searches = [
         exact if is_tag else None,
@@ -226,7 +268,14 @@ def _searches(sought: _Sought) -> list[Search | None]:
     ]
     if not is_translated:
         return searches
-    return [Search(cards, on_sale.where(is_named), on_sale, is_named), *searches]
+    named = Search(
+        cards,
+        on_sale.where(is_named),
+        sought.candidates,
+        is_named,
+        condition=sought.remaining(false()),
+    )
+    return [named, *searches]
 
 
 def _with_every_word(
@@ -236,15 +285,14 @@ def _with_every_word(
     words = sorted(set(sought.phrase.split()))
     if not sought.word_uses or len(sought.word_uses) < len(words):
         return None
-    on_sale = select(Style.id).where(*offers.ON_SALE)
     has_every = Style.tags.contains(words)
     is_rare = min(sought.word_uses.values()) <= searching.WALKED
     return Search(
         cards,
-        on_sale.where(has_every),
-        None if is_rare else on_sale,
+        sought.on_sale.where(has_every),
+        None if is_rare else sought.candidates,
         has_every,
-        condition=not_(excluded),
+        condition=sought.remaining(excluded),
     )
 
 
@@ -260,6 +308,8 @@ def _cards(by_name: ColumnElement[bool]) -> AnySelect:
         Style.artist_id,
         Artist.artist_name,
         Style.price_tokens,
+        Style.license_type,
+        Style.commercial_price_tokens,
         Style.usage_count,
         Style.created_at,
         case((by_name, MatchedField.NAME.value), else_=MatchedField.TAG.value).label("matched_by"),
@@ -322,6 +372,7 @@ def _style(storage: Storage, row: AnyRow) -> FoundStyle:
         artist=ArtistName(row.artist_id, row.artist_name),
         price_tokens=row.price_tokens,
         generation_cost_tokens=row.price_tokens,
+        prices=Prices.of_style(row),
         usage_count=row.usage_count,
         matched_by=MatchedField(row.matched_by),
     )

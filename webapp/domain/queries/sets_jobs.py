@@ -12,16 +12,18 @@ from sqlalchemy.orm import Session, aliased
 from webapp.domain import sets_presets
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.documents import OverrideSettings, PhotoWarning, Setting
-from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.generation import Generation, GenerationStatus, Order
+from webapp.domain.models.license import IssuedLicense
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.sets_rule import SetsRule
+from webapp.domain.models.style import Style
 from webapp.domain.queries.pagination import Keyset, Page, PageRequest
 from webapp.domain.queries.viewing import matching, signed_url
+from webapp.domain.services import licenses
 from webapp.domain.services.duplicates import NOT_DELIVERED
-from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.sets_job_states import get_job
 from webapp.domain.sets_groups import suggested_group
 from webapp.domain.sets_presets import Preset
@@ -89,6 +91,7 @@ class RestyleView:
     generation_id: int
     certificate_url: str | None
     price_tokens: int
+    license_type: IssuedLicense
 
 
 @dataclass(frozen=True)
@@ -345,17 +348,21 @@ def _segmentation(runs: Mapping[SegmentationStatus, int]) -> SegmentationView | 
 def _restyles(session: Session, photo_ids: Collection[int]) -> dict[int, list[RestyleView]]:
     """Return what was ordered for photos and not refunded, by the photo's id."""
     rows = session.execute(
-        select(SetsEdit.photo_id, SetsRestyle.concept, Generation)
+        select(SetsEdit.photo_id, SetsRestyle.concept, Generation, Order, Style)
         .join(SetsRestyle, SetsRestyle.edit_id == SetsEdit.id)
         .join(Generation, Generation.id == SetsRestyle.generation_id)
+        .join(Order, Order.id == Generation.order_id)
+        .join(Style, Style.id == Generation.style_id)
         .where(SetsEdit.photo_id.in_(photo_ids), Generation.status.not_in(NOT_DELIVERED))
         .order_by(SetsRestyle.id)
     )
     views: dict[int, list[RestyleView]] = {}
-    for photo_id, concept, image in rows:
+    for photo_id, concept, image, order, style in rows:
         is_delivered = image.status == GenerationStatus.COMPLETED
-        address = certificate_url(settings().public_base_url, image.license_public_id)
-        view = RestyleView(concept, image.id, address if is_delivered else None, image.price_tokens)
+        address = licenses.certificate_url(settings().public_base_url, image.license_public_id)
+        url = address if is_delivered else None
+        license_type = licenses.ordered(order, style)
+        view = RestyleView(concept, image.id, url, image.price_tokens, license_type)
         views.setdefault(photo_id, []).append(view)
     return views
 

@@ -18,6 +18,7 @@ from webapp.domain.models.style import Artwork, ArtworkStatus, PublishWhen, Styl
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries import (
     checkpoints as checkpoint_queries,
+    shown_artworks,
     styles,
     training as training_queries,
 )
@@ -25,6 +26,7 @@ from webapp.domain.queries.answers import extended
 from webapp.domain.queries.checkpoints import CheckpointView
 from webapp.domain.queries.generation_views import TryOutView
 from webapp.domain.queries.pagination import AnyRow
+from webapp.domain.queries.shown_artworks import ShownArtworkView
 from webapp.domain.queries.styles import StyleCard, TrainingFailure, TrainingProgress
 from webapp.domain.queries.training import TrainingLog
 from webapp.domain.queries.viewing import Viewer, signed_url
@@ -46,9 +48,10 @@ _AVERAGE_LIKES = (
 FINAL = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
 _COLUMNS = (
     *styles.CARD_COLUMNS, *styles.RUN_COLUMNS, Style.valid_from, Style.valid_to, Style.is_active,
-    Style.is_flagged, Style.sample_keys, Style.adapter_sha256, Style.publish, Style.updated_at,
-    Style.rights_statement, Style.rights_version, Style.rights_agreed_at,
-    base_models.is_outdated().label("is_outdated"), _AVERAGE_LIKES,
+    Style.is_flagged, Style.sample_keys, Style.base_sample_keys, Style.adapter_sha256,
+    Style.publish, Style.updated_at, Style.rights_statement, Style.rights_version,
+    Style.rights_agreed_at, base_models.is_outdated().label("is_outdated"), _AVERAGE_LIKES,
+    shown_artworks.OF_STYLE,
 )  # fmt: skip
 
 
@@ -72,6 +75,8 @@ class StyleView(StyleCard):
     stats: StyleStats
     is_outdated: bool
     sample_images: list[str | None]
+    base_sample_images: list[str | None]
+    shown_artworks: list[ShownArtworkView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +257,8 @@ def _view(storage: Storage, row: AnyRow) -> StyleView:
         ),
         is_outdated=row.is_outdated,
         sample_images=[signed_url(storage, key) for key in row.sample_keys],
+        base_sample_images=[signed_url(storage, key) for key in row.base_sample_keys],
+        shown_artworks=shown_artworks.of_style(storage, row),
     )
 
 

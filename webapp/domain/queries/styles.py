@@ -16,6 +16,7 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import LicenseType, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.prices import Prices
 from webapp.domain.queries import searching
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.moderation import ModerationFilter
@@ -50,9 +51,9 @@ EARNED = (
 )
 CARD_COLUMNS = (
     Style.id, Style.artist_id, Style.name, Style.description, Style.thumbnail_key,
-    Style.training_status, Style.price_tokens, Style.license_type, Style.usage_count, Style.tags,
-    Style.created_at, User.username, User.profile_image_key, Artist.artist_name,
-    User.follower_count,
+    Style.training_status, Style.price_tokens, Style.license_type, Style.commercial_price_tokens,
+    Style.usage_count, Style.tags, Style.created_at, User.username, User.profile_image_key,
+    Artist.artist_name, User.follower_count,
 )  # fmt: skip
 RUN_COLUMNS = (
     TrainingRun.progress,
@@ -65,13 +66,17 @@ RUN_COLUMNS = (
 
 @dataclass(frozen=True)
 class StyleFilter:
-    """Filters and order of the catalogue; `sort` is recent or popular."""
+    """Filters and order of the catalogue; `sort` is recent or popular.
+
+    `max_price` is that of the licence `license_type`; without one, that of the cheaper licence.
+    """
 
     sort: str = "recent"
     tags: tuple[str, ...] = ()
     tags_any: tuple[str, ...] = ()
     artist_id: int | None = None
     license_type: str | None = None
+    max_price: int | None = None
     following: bool = False
     training_status: str = TrainingStatus.COMPLETED
 
@@ -117,7 +122,10 @@ class TrainingFailure:
 
 @dataclass(frozen=True, slots=True)
 class StyleCard:
-    """A style in a list."""
+    """A style in a list.
+
+    `price_tokens` is the price of `license_type`, which is what an order gets by default.
+    """
 
     id: int
     name: str
@@ -128,6 +136,7 @@ class StyleCard:
     price_tokens: int
     generation_cost_tokens: int
     license_type: LicenseType
+    prices: Prices
     usage_count: int
     tags: list[str]
     created_at: datetime
@@ -170,8 +179,7 @@ def catalogue(
         conditions.append(Style.training_status == filters.training_status)
     if filters.artist_id is not None:
         conditions.append(Style.artist_id == filters.artist_id)
-    if filters.license_type is not None:
-        conditions.append(Style.license_type == filters.license_type)
+    conditions += price_conditions(filters.license_type, filters.max_price)
     keyset = _keyset(filters.sort, {"list": "styles", **vars(filters)})
     statement = with_artist(select(*CARD_COLUMNS))
 
@@ -189,6 +197,21 @@ def catalogue(
         narrowing,
     )
     return keyset.page(rows, page, lambda row: card(storage, row))
+
+
+def price_conditions(license_type: str | None, max_price: int | None) -> list[ColumnElement[bool]]:
+    """Return the conditions that styles sell a licence, for at most a price; None: any."""
+    conditions: list[ColumnElement[bool]] = []
+    price: ColumnElement[int] = Style.price_tokens.expression
+    if license_type == LicenseType.PERSONAL:
+        conditions.append(Style.license_type == LicenseType.PERSONAL)
+    elif license_type == LicenseType.COMMERCIAL:
+        is_only = Style.license_type == LicenseType.COMMERCIAL
+        conditions.append(is_only | Style.commercial_price_tokens.is_not(None))
+        price = func.coalesce(Style.commercial_price_tokens, Style.price_tokens)
+    if max_price is not None:
+        conditions.append(price <= max_price)
+    return conditions
 
 
 def own(
@@ -280,6 +303,7 @@ def card(storage: Storage, row: AnyRow) -> StyleCard:
         price_tokens=row.price_tokens,
         generation_cost_tokens=row.price_tokens,
         license_type=row.license_type,
+        prices=Prices.of_style(row),
         usage_count=row.usage_count,
         tags=row.tags,
         created_at=row.created_at,

@@ -8,33 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    String,
-    case,
-    func,
-    literal,
-    select,
-    true,
-    union_all,
-)
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import case, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
-from webapp.domain.models.ledger import Account, Transfer, TransferKind
+from webapp.domain.models.ledger import Transfer, TransferKind
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
+from webapp.domain.queries import postings
 from webapp.domain.queries.answers import StyleName
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
-from webapp.domain.queries.viewing import signed_url
-from webapp.domain.services import ledger
+from webapp.domain.queries.viewing import Viewer, signed_url
+from webapp.domain.services import generations, ledger
 
 IN, OUT = "in", "out"
 # A reversal takes an artist's earning back and is the buyer's refund: its type depends on the side.
-# A conversion is listed once, where the tokens can be spent.
-TYPES: dict[tuple[str, str], str] = {
+# A conversion is listed once, where the tokens can be spent, and a payout when it is requested.
+TYPES: dict[tuple[TransferKind, str], str] = {
     (TransferKind.BONUS, IN): "bonus",
     (TransferKind.GRANT, IN): "bonus",
     (TransferKind.HOLD, OUT): "usage",
@@ -47,6 +38,18 @@ TYPES: dict[tuple[str, str], str] = {
     (TransferKind.CONVERSION, IN): "earning",
     (TransferKind.CONVERSION_BACK, OUT): "earning",
     (TransferKind.COVER, IN): "earning",
+    (TransferKind.PAYOUT_REQUEST, OUT): "payout",
+    (TransferKind.PAYOUT_RETURN, IN): "payout",
+    (TransferKind.PAYOUT_REVERSAL, IN): "payout",
+}
+# After these the balance is that of the earned tokens, after all others of the spendable ones.
+OF_EARNED = {
+    (TransferKind.PAYOUT, IN),
+    (TransferKind.REVERSAL, OUT),
+    (TransferKind.COVER, IN),
+    (TransferKind.PAYOUT_REQUEST, OUT),
+    (TransferKind.PAYOUT_RETURN, IN),
+    (TransferKind.PAYOUT_REVERSAL, IN),
 }
 PENDING, COMPLETED, REFUNDED = "pending", "completed", "refunded"
 
@@ -119,6 +122,11 @@ def balance(session: Session, user_id: int) -> Balance:
     )
 
 
+def is_of_earned(transaction: Transaction) -> bool:
+    """Tell whether the balance after a transaction, as it was read, is that of earned tokens."""
+    return (transaction.memo, transaction.direction) in OF_EARNED
+
+
 def transactions(
     session: Session,
     storage: Storage,
@@ -147,6 +155,7 @@ def transactions(
             ).label("balance_after"),
             selected.c.direction,
             Generation.status.label("generation_status"),
+            *generations.VISIBILITY,
             Generation.thumbnail_key,
             Style.id.label("style_id"),
             Style.name.label("style_name"),
@@ -161,7 +170,8 @@ def transactions(
         .order_by(selected.c.created_at.desc(), selected.c.id.desc())
     )
     rows = session.execute(statement).all()
-    return keyset.page(rows, page, lambda row: _transaction(storage, row))
+    viewer = Viewer(user_id)
+    return keyset.page(rows, page, lambda row: _transaction(storage, viewer, row))
 
 
 def _keyset(columns: Any, binding: dict[str, object]) -> Keyset:
@@ -181,44 +191,32 @@ def _newest(user_id: int, filters: TransactionFilter, page: PageRequest, keyset:
 def _side(
     user_id: int, filters: TransactionFilter, direction: str, page: PageRequest, keyset: Keyset
 ) -> AnySelect:
-    """Return the newest transfers on one side, one page of each account and kind.
-
-    Each page is one range of an index, so a rare kind among many transfers is as fast.
-    """
-    account_id = Transfer.credit_account_id if direction == IN else Transfer.debit_account_id
-    kinds = [
-        str(kind)
-        for (kind, side), name in TYPES.items()
-        if side == direction and filters.type in {"all", name}
-    ]
-    listed = func.unnest(array(kinds, type_=String)).table_valued("kind", name="listed")
-    listed = listed.render_derived()
-    conditions: list[ColumnElement[bool]] = [
-        account_id == Account.id,
-        Transfer.kind == listed.c.kind,
-    ]
-    if filters.since is not None:
-        conditions.append(Transfer.created_at >= filters.since)
-    if filters.until is not None:
-        conditions.append(Transfer.created_at < filters.until)
-    newest = keyset.apply(select(Transfer.id, Transfer.created_at).where(*conditions), page)
-    page_of_kind = newest.lateral("page_of_kind")
-    return (
-        select(*page_of_kind.c, literal(direction).label("direction"))
-        .select_from(Account)
-        .join(listed, true())
-        .join(page_of_kind, true())
-        .where(Account.owner_id == user_id)
+    """Return the newest transfers on one side, one page of each account and kind."""
+    found = postings.on_side(
+        Transfer.credit_account_id if direction == IN else Transfer.debit_account_id,
+        user_id=user_id,
+        kinds=[
+            kind
+            for (kind, side), name in TYPES.items()
+            if side == direction and filters.type in {"all", name}
+        ],
+        conditions=postings.within(filters.since, filters.until),
+        keyset=keyset,
+        page=page,
     )
+    return found.add_columns(literal(direction).label("direction"))
 
 
-def _transaction(storage: Storage, row: AnyRow) -> Transaction:
+def _related(storage: Storage, viewer: Viewer, row: AnyRow) -> RelatedGeneration | None:
+    """Return the picture of a transfer; an artist is paid for private ones, too."""
+    if row.generation_id is None:
+        return None
+    key = row.thumbnail_key if generations.may_see(viewer, row) else None
+    return RelatedGeneration(row.generation_id, signed_url(storage, key))
+
+
+def _transaction(storage: Storage, viewer: Viewer, row: AnyRow) -> Transaction:
     style = None if row.style_id is None else StyleName(row.style_id, row.style_name)
-    generation = (
-        None
-        if row.generation_id is None
-        else RelatedGeneration(row.generation_id, signed_url(storage, row.thumbnail_key))
-    )
     return Transaction(
         id=row.id,
         type=TYPES[row.kind, row.direction],
@@ -230,7 +228,7 @@ def _transaction(storage: Storage, row: AnyRow) -> Transaction:
         balance_after=row.balance_after,
         order_id=row.order_id,
         related_style=style,
-        related_generation=generation,
+        related_generation=_related(storage, viewer, row),
         related_job_id=None,
         created_at=row.created_at,
     )

@@ -13,11 +13,13 @@ from webapp.domain.models.account import Artist
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.queries import queue_positions
 from webapp.domain.queries.viewing import signed_url
 
 MAX_SAMPLES = 24  # the newest
 MAX_CHECKPOINTS = 8  # the newest
 MAX_LOSS_POINTS = 400  # about the width of the curve on a page, in pixels
+AVERAGED_STEPS = 20  # a worker reports the mean loss of so many steps; noisy before there are
 LossPoint = tuple[int, float, float | None]  # step, loss, held-out loss where it was measured
 
 
@@ -39,7 +41,9 @@ class TrainingLog:
         tries: failed attempts of this task.
         state: state of the job; None before there is a job.
         waits_for_uploads: whether declared files are missing.
-        losses: at most about `MAX_LOSS_POINTS` points, by step.
+        queue_ahead: trainings that a worker will claim before; None unless it waits for one.
+        expected_seconds: until the training has probably ended; None where that is not known.
+        losses: at most about `MAX_LOSS_POINTS` points, by step, from the first averaged one on.
         checkpoints: the newest steps with samples, by step.
         samples: short-lived URLs of the newest samples.
 
@@ -49,6 +53,8 @@ class TrainingLog:
     tries: int
     state: JobState | None
     waits_for_uploads: bool
+    queue_ahead: int | None
+    expected_seconds: int | None
     losses: list[LossPoint]
     checkpoints: list[MeasuredStep]
     samples: list[str | None]
@@ -68,6 +74,7 @@ def latest(session: Session, storage: Storage, *, style_id: int) -> TrainingLog 
     """Return the newest run of a style, or None if it never had one."""
     row = session.execute(
         select(
+            TrainingRun.id,
             TrainingRun.loss_history,
             TrainingRun.sample_keys,
             TrainingRun.uploads_expire_at,
@@ -83,12 +90,17 @@ def latest(session: Session, storage: Storage, *, style_id: int) -> TrainingLog 
     ).one_or_none()
     if row is None:
         return None
+    waits = (row.state, row.step) == (JobState.QUEUED, queue_positions.GPU_STEPS[JobKind.TRAINING])
+    waiting = [row.id] if waits else []
+    position = queue_positions.of_waiting(session, JobKind.TRAINING, waiting).get(row.id)
     return TrainingLog(
         step=row.step or TaskName.VALIDATE_UPLOADS,
         tries=row.tries or 0,
         state=row.state,
         waits_for_uploads=row.uploads_expire_at is not None and row.confirmed_at is None,
-        losses=_thinned(row.loss_history),
+        queue_ahead=position.ahead if position else None,
+        expected_seconds=position.expected_seconds if position else None,
+        losses=_thinned(_averaged(row.loss_history)),
         checkpoints=_measured_steps(storage, row.loss_history),
         samples=[signed_url(storage, key) for key in row.sample_keys[-MAX_SAMPLES:]],
     )
@@ -138,6 +150,15 @@ def _measured_steps(storage: Storage, history: Sequence[documents.LossPoint]) ->
         )
         for point in points[-MAX_CHECKPOINTS:]
     ]
+
+
+def _averaged(history: Sequence[documents.LossPoint]) -> Sequence[documents.LossPoint]:
+    """Return the points from the first averaged loss on; all points while there is none.
+
+    The loss of the first step alone may be lower than all averages, as if the style got worse.
+    """
+    averaged = [point for point in history if point["step"] >= AVERAGED_STEPS]
+    return averaged or history
 
 
 def _thinned(history: Sequence[documents.LossPoint]) -> list[LossPoint]:

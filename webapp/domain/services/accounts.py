@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Select, and_, bindparam, delete, func, inspect, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, inspect, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -28,7 +28,7 @@ from webapp.domain.models.account import (
     SignIn,
     User,
 )
-from webapp.domain.pieces import is_among
+from webapp.domain.pieces import delete_chosen
 from webapp.domain.services import ledger, names, pictures
 
 SIGN_IN_LIFETIME = timedelta(days=14)
@@ -50,21 +50,44 @@ SIGNED_IN = (
 
 @dataclass(frozen=True)
 class GoogleIdentity:
-    """The claims of a Google ID token; only `sub` never changes."""
+    """What Google says of a person; only `sub` never changes.
+
+    `email` is None for an address that Google has not verified: it may be somebody else's.
+    """
 
     sub: str
-    email: str
+    email: str | None
     name: str
 
 
-def sign_in(session: Session, identity: GoogleIdentity) -> SignIn:
+@dataclass(frozen=True)
+class OpenedSignIn:
+    """The session that was opened for a user; `is_first` if there was no account before."""
+
+    id: str
+    user_id: int
+    is_first: bool
+
+
+class AddressNotVerified(ValueError):
+    """A person without an account has no address that Google has verified."""
+
+
+def sign_in(session: Session, identity: GoogleIdentity) -> OpenedSignIn:
     """Open a session for a user; the first one creates the account with its welcome bonus.
 
-    Raises AccountInactive for a deactivated account.
+    Later ones keep its address up to date. Raises AccountInactive for a deactivated account,
+    AddressNotVerified for a first sign-in without an address.
     """
-    user = _find(session, identity.sub) or _create(session, identity)
+    known = _find(session, identity.sub)
+    user = known or _create(session, identity)
     if not user.is_active:
         raise AccountInactive
+    if identity.email not in {None, user.email}:
+        # Not of an account that is deleted meanwhile: it has no address any more.
+        session.execute(
+            update(User).where(User.id == user.id, User.is_active).values(email=identity.email)
+        )
     opened = SignIn(
         id=secrets.token_urlsafe(32),
         user_id=user.id,
@@ -72,7 +95,7 @@ def sign_in(session: Session, identity: GoogleIdentity) -> SignIn:
     )
     session.add(opened)
     session.flush()
-    return opened
+    return OpenedSignIn(opened.id, user.id, is_first=known is None)
 
 
 def _find(session: Session, google_sub: str) -> User | None:
@@ -81,6 +104,8 @@ def _find(session: Session, google_sub: str) -> User | None:
 
 def _create(session: Session, identity: GoogleIdentity) -> User:
     """Create the account; concurrent first sign-ins of one user return the same account."""
+    if identity.email is None:
+        raise AddressNotVerified
     for username in _usernames(identity):
         created = _created_as(session, identity, username)
         if created is not None:
@@ -160,12 +185,12 @@ def purge_sign_ins(session: Session, *, limit: int) -> int:
     """Delete at most `limit` sessions that have expired or were ended; return how many."""
     over = (
         select(SignIn.id)
-        .where(or_(SignIn.ended_at.is_not(None), SignIn.expires_at < func.clock_timestamp()))
+        # As in the index ix_sign_ins_over, which clock_timestamp() could not use.
+        .where(func.least(SignIn.expires_at, SignIn.ended_at) < func.statement_timestamp())
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    deleted = session.execute(delete(SignIn).where(is_among(SignIn.id, over)).returning(SignIn.id))
-    return len(deleted.all())
+    return delete_chosen(session, SignIn.id, over)
 
 
 def lock_active(session: Session, user_id: int) -> None:
@@ -197,7 +222,7 @@ def _check_active(session: Session, locked: Select[bool], user_id: int) -> None:
         raise AccountInactive
 
 
-def _id_without_statement(user: User) -> int:
+def id_without_statement(user: User) -> int:
     """Return the id of a user whose other columns may have expired.
 
     Pictures are decoded before the first statement, so that no connection waits for it.
@@ -222,7 +247,7 @@ def upgrade_to_artist(
     or the error of an unusable PNG.
     """
     key, sha256 = pictures.store_signature(
-        storage, can_sign, signature, person_id=_id_without_statement(user)
+        storage, can_sign, signature, person_id=id_without_statement(user)
     )
     lock_exclusively(session, user.id)
     artist: Artist | None = session.scalar(
@@ -266,7 +291,7 @@ def update_profile(
     picture_key = (
         None
         if picture is None
-        else pictures.store_profile_picture(storage, picture, person_id=_id_without_statement(user))
+        else pictures.store_profile_picture(storage, picture, person_id=id_without_statement(user))
     )
     lock_exclusively(session, user.id)
     if username not in {None, user.username}:
@@ -311,7 +336,7 @@ def update_artist(
         None
         if signature is None
         else pictures.store_signature(
-            storage, can_sign, signature, person_id=_id_without_statement(user)
+            storage, can_sign, signature, person_id=id_without_statement(user)
         )
     )
     key, sha256 = stored or (None, None)

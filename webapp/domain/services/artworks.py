@@ -10,21 +10,20 @@ from sqlalchemy.orm import Session
 
 from webapp.domain import images
 from webapp.domain.db import UnitOfWork
-from webapp.domain.errors import (
+from webapp.domain.errors import FieldProblem, ValidationFailed
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.identifiers import object_key
+from webapp.domain.image_errors import (
     IMAGE_ERRORS,
     DuplicateImage,
-    FieldProblem,
     ImageSizeExceeded,
     InsufficientImages,
     InvalidImageFormat,
     TooManyImages,
-    ValidationFailed,
 )
-from webapp.domain.gateways.storage import Storage
-from webapp.domain.identifiers import object_key
 from webapp.domain.images import RefusedImage
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
-from webapp.domain.services import tags
+from webapp.domain.services import shown_artworks, tags
 
 MIN_IMAGES = 10
 MAX_IMAGES = 100
@@ -307,7 +306,8 @@ def remove(
 ) -> None:
     """Take images out of the set, and those refused before; their rows stay as history.
 
-    With `accept_similar` those that were only like another stay in it.
+    With `accept_similar` those that were only like another stay in it. None of those that are out
+    is shown any more.
     """
     refused = Artwork.status == ArtworkStatus.REJECTED
     if accept_similar:
@@ -317,6 +317,7 @@ def remove(
         .where(Artwork.style_id == style_id, or_(Artwork.id.in_(artwork_ids), refused))
         .values(is_removed=True)
     )
+    shown_artworks.delete_removed(session, style_id)
 
 
 def leave_out(session: Session, style_id: int, unusable: Sequence[UnusableArtwork]) -> None:

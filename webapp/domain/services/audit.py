@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -38,6 +39,16 @@ def change(
             after=after,
             reason=reason,
         )
+
+
+def last(session: Session, *, object_type: str, object_id: int) -> AuditEntry | None:
+    """Return the newest entry about an object."""
+    return session.scalar(
+        select(AuditEntry)
+        .where(AuditEntry.object_type == object_type, AuditEntry.object_id == str(object_id))
+        .order_by(AuditEntry.created_at.desc(), AuditEntry.id.desc())
+        .limit(1)
+    )
 
 
 def record(

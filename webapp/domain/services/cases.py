@@ -11,6 +11,7 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.models.account import User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.report import Report, ReportStatus, ReportTarget
@@ -94,16 +95,21 @@ def _hide(
         moderation.change_comment(
             session, admin=admin, comment_id=target_id, is_hidden=True, reason=reason
         )
+    elif target_type is ReportTarget.COLLECTION:
+        moderation.change_collection(
+            session, admin=admin, collection_id=target_id, is_flagged=True, reason=reason
+        )
     else:
         moderation.change_tag(session, admin=admin, tag_id=target_id, changes=flag, reason=reason)
 
 
 def _person(session: Session, target_type: ReportTarget, target_id: int) -> int:
-    """Return the owner of the target: its author, buyer or artist, or the reported user."""
+    """Return the owner of the target, or the reported user."""
     query = {
         ReportTarget.STYLE: select(Style.artist_id).where(Style.id == target_id),
         ReportTarget.GENERATION: select(Generation.user_id).where(Generation.id == target_id),
         ReportTarget.COMMENT: select(Comment.user_id).where(Comment.id == target_id),
+        ReportTarget.COLLECTION: select(Collection.user_id).where(Collection.id == target_id),
         ReportTarget.USER: select(User.id).where(User.id == target_id),
     }.get(target_type)
     person_id = None if query is None else session.scalar(query)

@@ -1,7 +1,7 @@
 """Checkpoints: the last ones of a training are kept, and one of them is what a style sells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -20,23 +20,28 @@ SAMPLES = 4  # drawn at every checkpoint
 
 @dataclass(frozen=True)
 class MadeCheckpoint:
-    """What a worker made at one step: a style file in storage, and the samples drawn with it."""
+    """What a worker made at one step: a style file, and samples drawn with it and without."""
 
     step: int
     adapter_key: str
     adapter_sha256: str
     adapter_size: int
     sample_keys: list[str]
+    base_sample_keys: list[str] = field(default_factory=list)
     held_out_loss: float | None = None
     gain: MeasuredGain | None = None
 
 
 @dataclass(frozen=True)
 class SignedSamples:
-    """The samples of one checkpoint with the artist's signature, and a thumbnail of each."""
+    """The samples of one checkpoint with the artist's signature, and a thumbnail of each.
+
+    The base samples are not of the artist's style and have no signature.
+    """
 
     sample_keys: list[str]
     thumbnail_keys: list[str]
+    base_sample_keys: list[str] = field(default_factory=list)
 
 
 def record(session: Session, run_id: int, checkpoint: MadeCheckpoint) -> None:
@@ -62,6 +67,7 @@ def record(session: Session, run_id: int, checkpoint: MadeCheckpoint) -> None:
             adapter_sha256=checkpoint.adapter_sha256,
             adapter_size=checkpoint.adapter_size,
             sample_keys=checkpoint.sample_keys,
+            base_sample_keys=checkpoint.base_sample_keys,
         )
     )
     session.flush()
@@ -121,7 +127,11 @@ def show(session: Session, signed: Mapping[int, SignedSamples]) -> None:
         session.execute(
             update(Checkpoint)
             .where(Checkpoint.id == checkpoint_id)
-            .values(sample_keys=samples.sample_keys, thumbnail_keys=samples.thumbnail_keys)
+            .values(
+                sample_keys=samples.sample_keys,
+                thumbnail_keys=samples.thumbnail_keys,
+                base_sample_keys=samples.base_sample_keys,
+            )
         )
 
 
@@ -133,7 +143,7 @@ def forget_earlier(session: Session, run: TrainingRun) -> None:
     session.execute(
         update(Checkpoint)
         .where(Checkpoint.training_run_id.in_(earlier))
-        .values(adapter_key=None, sample_keys=[], thumbnail_keys=[])
+        .values(adapter_key=None, sample_keys=[], thumbnail_keys=[], base_sample_keys=[])
     )
     session.execute(update(TrainingRun).where(TrainingRun.id.in_(earlier)).values(adapter_key=None))
 

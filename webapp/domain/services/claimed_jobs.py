@@ -247,6 +247,8 @@ def _train_job(session: Session, storage: Storage, lease: Lease) -> _Input:
         upload[f"style-{k:03}"] = _put_url(storage, prefix, "safetensors", SAFETENSORS)
     for k in range(MAX_CHECKPOINTS * checkpoints.SAMPLES):
         upload[f"sample-{k:03}"] = _put_url(storage, prefix, "png", PNG)
+    for k in range(checkpoints.SAMPLES):
+        upload[f"base-{k:03}"] = _put_url(storage, prefix, "png", PNG)
     return payload, download, upload
 
 

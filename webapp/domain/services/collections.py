@@ -2,6 +2,7 @@
 
 A collection row is locked before its pictures change, so that its limit holds. Nothing is deleted
 from a collection when a picture becomes private or hidden: it is left out while it is so.
+A collection that an administrator has hidden (`is_flagged`) stays as it is for its owner.
 """
 
 from collections.abc import Collection as Ids
@@ -21,10 +22,20 @@ from webapp.domain.errors import (
 from webapp.domain.models.account import User
 from webapp.domain.models.collection import Collection, CollectionPicture
 from webapp.domain.models.generation import Generation
+from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import accounts, generations
 
 MAX_COLLECTIONS, MAX_PICTURES = 100, 500
+
+
+def may_see(viewer: Viewer, collection: AnyRow) -> bool:
+    """Tell whether a viewer may see a collection, given its owner and flags.
+
+    Administrators see the public ones that are hidden, to decide on them, and no private ones.
+    """
+    is_shown = collection.is_public and (viewer.is_admin or not collection.is_flagged)
+    return collection.is_active and (is_shown or viewer.user_id == collection.user_id)
 
 
 def create(
@@ -171,7 +182,7 @@ def _locked(session: Session, user_id: int, collection_id: int) -> Collection:
     )
     if collection is not None:
         return collection
-    if session.scalar(of_id.where(Collection.is_public)) is not None:
+    if session.scalar(of_id.where(Collection.is_public, ~Collection.is_flagged)) is not None:
         raise Forbidden(owner=False)
     raise CollectionNotFound(id=collection_id)
 

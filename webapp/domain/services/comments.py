@@ -13,10 +13,9 @@ from webapp.domain.errors import CommentNotFound, Forbidden, ReplyDepthExceeded
 from webapp.domain.models.account import User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.notification import NotificationType
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import Viewer
-from webapp.domain.services import accounts, generations, notifications
+from webapp.domain.services import accounts, generations, notification_groups
 
 
 def post(
@@ -47,15 +46,12 @@ def post(
         .returning(Comment.id)
     ).one()
     if listener_id != user.id:
-        notifications.notify(
+        notification_groups.notify_comment(
             session,
             listener_id,
-            NotificationType.COMMENT,
-            actor_id=user.id,
-            target_type="comment",
-            target_id=comment_id,
+            comment_id=comment_id,
             generation_id=generation_id,
-            event=str(comment_id),
+            actor_id=user.id,
         )
     return comment_id
 
@@ -93,11 +89,7 @@ def delete(session: Session, *, user: User, comment_id: int) -> int:
         if generations.may_see(viewer, comment):
             raise Forbidden(owner=False)
         raise CommentNotFound(id=comment_id)
-    session.execute(
-        select(Generation.id)
-        .where(Generation.id == comment.generation_id)
-        .with_for_update(key_share=True)
-    )
+    lock_picture(session, comment_id)
     deleted_ids = session.scalars(
         deletion(Comment)
         .where(or_(Comment.id == comment_id, Comment.parent_id == comment_id))
@@ -106,10 +98,20 @@ def delete(session: Session, *, user: User, comment_id: int) -> int:
     if not deleted_ids:
         raise CommentNotFound(id=comment_id)
     _count(session, comment.generation_id, -len(deleted_ids))
-    notifications.delete_of_comments(session, comment.generation_id, deleted_ids)
+    notification_groups.withdraw_comments(session, comment.generation_id, deleted_ids)
     if comment.parent_id is not None:
         _count_replies(session, comment.parent_id, -1)
     return int(comment.generation_id)
+
+
+def lock_picture(session: Session, comment_id: int) -> None:
+    """Lock the picture of a comment, before its comments and their notifications are changed."""
+    picture_id = select(Comment.generation_id).where(Comment.id == comment_id)
+    session.execute(
+        select(Generation.id)
+        .where(Generation.id == picture_id.scalar_subquery())
+        .with_for_update(key_share=True)
+    )
 
 
 def _comment_row(session: Session, comment_id: int) -> AnyRow:

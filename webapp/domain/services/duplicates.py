@@ -1,18 +1,19 @@
 """Duplicate orders: images that a buyer has or has ordered, with the same pixels as a new order.
 
 Style, adapter, tags, aspect ratio, strength and seed determine every pixel. Failed and canceled
-images were refunded, so they do not count.
+images were refunded, so they do not count. Nor do those with a personal licence if a commercial one
+is ordered.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import DuplicatePicture
-from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus
-from webapp.domain.models.style import Style
+from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus, Order
+from webapp.domain.models.style import LicenseType, Style
 from webapp.domain.services import sets_canvases
 
 NOT_DELIVERED = (GenerationStatus.FAILED, GenerationStatus.CANCELED)
@@ -30,12 +31,16 @@ DETERMINING = (
 
 @dataclass(frozen=True)
 class Picture:
-    """The parameters of an image apart from style and seed; tags are normalised."""
+    """The parameters of an image apart from style and seed; tags are normalised.
+
+    An image with a personal licence only is not the same as one with a commercial licence.
+    """
 
     prompt_tags: list[str]
     negative_tags: list[str]
     aspect_ratio: AspectRatio
     style_strength: float
+    license_type: LicenseType = LicenseType.PERSONAL
 
 
 def same_pixels(first: type[Generation], second: type[Generation]) -> list[ColumnElement[bool]]:
@@ -51,8 +56,14 @@ def owned(
     The caller locks the buyer's account first, so that a concurrent order of the same buyer is
     visible.
     """
+    statement = select(Generation.seed, Generation.id)
+    if picture.license_type == LicenseType.COMMERCIAL:
+        kind = func.coalesce(Order.license_type, style.license_type)
+        statement = statement.join(Order, Order.id == Generation.order_id).where(
+            kind != LicenseType.PERSONAL
+        )
     rows = session.execute(
-        select(Generation.seed, Generation.id).where(
+        statement.where(
             Generation.user_id == user_id,
             Generation.style_id == style.id,
             Generation.seed.in_(seeds),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.jobs import NOW
 from webapp.domain.models.account import SignIn
+from webapp.domain.models.api_key import ApiKey
 from webapp.domain.models.epoch import Epoch
 from webapp.domain.models.job import Job, JobState
 
@@ -40,12 +41,13 @@ class EpochTooEarly(Exception):
 
 @dataclass(frozen=True)
 class Beginning:
-    """The first id and fence of an epoch; how many leases and sign-ins of before were ended."""
+    """The first id and fence of an epoch; how many leases, sign-ins and API keys were ended."""
 
     first_id: int
     first_fence: int
     leases: int
     sign_ins: int
+    api_keys: int
 
 
 def begin_if_moved(session: Session) -> Beginning | None:
@@ -106,8 +108,17 @@ def _begin(session: Session, place: str) -> Beginning:
         .returning(SignIn.id)
         .execution_options(synchronize_session=False)
     ).all()
+    # So would a key that was revoked after the dump be valid again.
+    is_valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > NOW)
+    expired = session.execute(
+        update(ApiKey)
+        .where(is_valid)
+        .values(expires_at=NOW)
+        .returning(ApiKey.id)
+        .execution_options(synchronize_session=False)
+    ).all()
     session.flush()
-    return Beginning(first_id, first_fence, len(leases), len(ended))
+    return Beginning(first_id, first_fence, len(leases), len(ended), len(expired))
 
 
 def _check_clock(session: Session, first_id: int, first_fence: int) -> None:

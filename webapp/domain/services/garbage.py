@@ -21,14 +21,18 @@ STATEMENT_TIMEOUT = "120s"
 REFERENCED_KEYS = """
     SELECT unnest(ARRAY[image_key, preview_key, thumbnail_key]) FROM generations
     UNION ALL SELECT unnest(ARRAY[adapter_key, thumbnail_key]) FROM styles
-    UNION ALL SELECT jsonb_array_elements_text(sample_keys) FROM styles
+    UNION ALL SELECT jsonb_array_elements_text(sample_keys || base_sample_keys) FROM styles
     UNION ALL SELECT unnest(ARRAY[checkpoint_key, adapter_key]) FROM training_runs
     UNION ALL SELECT jsonb_array_elements_text(sample_keys) FROM training_runs
     UNION ALL SELECT adapter_key FROM checkpoints
-    UNION ALL SELECT jsonb_array_elements_text(sample_keys || thumbnail_keys) FROM checkpoints
+    UNION ALL SELECT jsonb_array_elements_text(sample_keys || thumbnail_keys || base_sample_keys)
+              FROM checkpoints
     UNION ALL SELECT unnest(ARRAY[upload_key, clean_key]) FROM artworks
+    UNION ALL SELECT preview_key FROM shown_artworks
     UNION ALL SELECT signature_key FROM artists
     UNION ALL SELECT profile_image_key FROM users
+    UNION ALL SELECT banner_key FROM artist_pages
+    UNION ALL SELECT archive_key FROM data_exports
     UNION ALL SELECT unnest(ARRAY[photo_key, preview_key, result_key, result_preview_key])
               FROM sets_photos WHERE NOT is_purged
     UNION ALL SELECT upload_key FROM sets_photos WHERE status IN ('awaited', 'checking')

@@ -13,7 +13,8 @@ from webapp.domain.errors import (
 )
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Transfer, TransferKind
-from webapp.domain.services import audit, earnings, notifications
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.services import audit, earnings, generation_events, notifications
 
 REFUND_KINDS = (TransferKind.REFUND, TransferKind.REVERSAL)
 
@@ -60,11 +61,13 @@ def refund_generation(
         after={"refunded": True, "transaction_id": transfer_id},
         reason=reason,
     )
-    notifications.notify_refund(
+    notifications.notify_if_active(
         session,
         image.user_id,
+        NotificationType.REFUND,
         target_type="generation",
         target_id=image.id,
         details={"amount": image.price_tokens},
     )
+    generation_events.tell_refunded(session, image)
     return GenerationRefund(transfer_id, image.price_tokens)

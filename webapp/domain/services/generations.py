@@ -13,6 +13,7 @@ from webapp.domain.errors import (
     GenerationNotFound,
     InsufficientTokens,
     InvalidTransition,
+    LicenseNotSold,
     LicenseNotValid,
     PriceChanged,
     StyleNotFound,
@@ -23,14 +24,17 @@ from webapp.domain.identifiers import public_id
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus, Order
 from webapp.domain.models.job import JobKind
+from webapp.domain.models.license import IssuedLicense
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.models.style import LicenseType, Style, TrainingStatus
+from webapp.domain.prices import Prices
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     accounts,
     base_models,
     duplicates,
+    generation_events,
     ledger,
     licenses,
     notification_groups,
@@ -105,26 +109,28 @@ def request(
     count: int,
     expected_price_tokens: int | None,
     request_id: str,
+    license_type: LicenseType | None = None,
     allow_duplicate: bool = False,
     legal_name: str | None = None,
 ) -> Order:
-    """Order `count` images: price frozen, tokens held, rows queued, one job each.
+    """Order `count` images: price and licence frozen, tokens held, rows queued, one job each.
 
-    All or nothing: the caller's one commit makes all of it true. Image k gets seed + k. Raises
-    UnknownTags when no word is known, and DuplicatePicture for a picture that the buyer has
-    already, unless `allow_duplicate`.
+    All or nothing: the caller's one commit makes all of it true. Image k gets seed + k. Without a
+    `license_type` it is the style's default. Raises UnknownTags when no word is known, and
+    DuplicatePicture for a picture that the buyer has already, unless `allow_duplicate`.
     """
     accounts.lock_active(session, user.id)
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
-    style = style_for_sale(session, style_id, user.id, expected_price_tokens)
+    style = style_for_sale(session, style_id, user.id)
+    license_type, price = offered(style, license_type, aspect_ratio, expected_price_tokens)
     if not vocabulary.recognise(session, style, prompt).is_any_known:
         problem = FieldProblem("None of these tags is known.")
         raise UnknownTags(tags=prompt, fields={"prompt_tags": [problem]})
-    total = style.price_tokens * count
+    total = price * count
     available = ledger.spendable(session, user.id, lock=True)
     seeds = seeds_of(seed, count)
     if not allow_duplicate:
-        picture = Picture(prompt, negative, aspect_ratio, style_strength)
+        picture = Picture(prompt, negative, aspect_ratio, style_strength, license_type)
         duplicates.refuse(session, user_id=user.id, style=style, picture=picture, seeds=seeds)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
@@ -134,13 +140,14 @@ def request(
         style=style,
         seeds=seeds,
         request_id=request_id,
+        license_type=license_type,
         legal_name=legal_name or None,
         prompt_tags=prompt,
         negative_tags=negative,
         description=description,
         aspect_ratio=aspect_ratio,
         style_strength=style_strength,
-        price_tokens=style.price_tokens,
+        price_tokens=price,
         adapter_sha256=style.adapter_sha256,
     )
 
@@ -153,6 +160,7 @@ def place(
     seeds: list[int],
     aspect_ratio: AspectRatio,
     price_tokens: int,
+    license_type: LicenseType,
     request_id: str,
     legal_name: str | None = None,
     **columns: object,
@@ -168,6 +176,7 @@ def place(
         style_id=style.id,
         count=len(seeds),
         total_price_tokens=price_tokens * len(seeds),
+        license_type=IssuedLicense(license_type),
         legal_name=legal_name,
     )
     session.add(order)
@@ -209,12 +218,10 @@ def seeds_of(first: int | None, count: int) -> list[int]:
     return [(first + k) % SEED_RANGE for k in range(count)]
 
 
-def style_for_sale(
-    session: Session, style_id: int, buyer_id: int, expected_price_tokens: int | None
-) -> Style:
-    """Return a style that a buyer may order an image in, at the price that the buyer expects.
+def style_for_sale(session: Session, style_id: int, buyer_id: int) -> Style:
+    """Return a style that a buyer may order an image in.
 
-    Raises StyleNotFound, StyleNotReady, StyleOutdated, LicenseNotValid and PriceChanged.
+    Raises StyleNotFound, StyleNotReady, StyleOutdated and LicenseNotValid.
     """
     # Held until the order is there, as its foreign key would: an artist who leaves in the same
     # moment either waits and finds the order, or was first and the style is no longer on sale.
@@ -237,9 +244,30 @@ def style_for_sale(
             valid_from=style.valid_from.isoformat(),
             valid_to=style.valid_to and style.valid_to.isoformat(),
         )
-    if expected_price_tokens not in {None, style.price_tokens}:
-        raise PriceChanged(price_tokens=style.price_tokens)
     return style
+
+
+def offered(
+    style: Style,
+    license_type: LicenseType | None,
+    aspect_ratio: AspectRatio,
+    expected_price_tokens: int | None,
+) -> tuple[LicenseType, int]:
+    """Return the licence of an order, by default that of the style, and the price of one image.
+
+    Raises LicenseNotSold, and PriceChanged unless it is the price that the buyer expects.
+    """
+    prices = Prices.of_style(style)
+    license_type = license_type or prices.default
+    price = prices.for_size(aspect_ratio).of(license_type)
+    if price is None:
+        problem = FieldProblem("One of %(choices)s.", choices=", ".join(prices.sold))
+        raise LicenseNotSold(
+            license_type=license_type, prices=prices, fields={"license_type": [problem]}
+        )
+    if expected_price_tokens not in {None, price}:
+        raise PriceChanged(price_tokens=price)
+    return license_type, price
 
 
 def edit(
@@ -327,6 +355,7 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
         target_id=failed.id,
         details={"is_try_out": True} if failed.is_try_out else None,
     )
+    generation_events.tell_failed(session, failed)
 
 
 def complete(session: Session, generation_id: int, perceptual_hash: str, **image: object) -> None:
@@ -354,6 +383,8 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
         ledger.release(session, generation)
     style = session.get_one(Style, generation.style_id)
     licenses.issue(session, generation, style, perceptual_hash)
+    generation_events.tell_sold(session, generation, style)
     if sets_canvases.resume_photo_edit(session, generation_id):
         return  # the photo's job has a notification of its own
     notification_groups.notify_ready(session, generation)
+    generation_events.tell_completed(session, generation)

@@ -17,13 +17,17 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.services import (
+    data_exports,
     deep_searches,
     generations,
+    mail_digests,
     sets_checks,
     sets_edits,
     sets_exports,
     sets_segmentations,
+    shown_artworks,
     training,
+    webhook_deliveries,
 )
 from webapp.domain.settings import settings
 
@@ -163,5 +167,17 @@ ROWS: dict[JobKind, Row] = {
     ),
     JobKind.DEEP_SEARCH: Row(
         activate=_no_change, wait=_no_change, fail=deep_searches.fail, lock=_unlocked
+    ),
+    JobKind.DATA_EXPORT: Row(
+        activate=_no_change, wait=_no_change, fail=data_exports.fail, lock=_unlocked
+    ),
+    JobKind.ARTWORK_PREVIEW: Row(
+        activate=_no_change, wait=_no_change, fail=shown_artworks.fail, lock=_unlocked
+    ),
+    JobKind.MAIL_DIGEST: Row(
+        activate=_no_change, wait=_no_change, fail=mail_digests.fail, lock=_unlocked
+    ),
+    JobKind.WEBHOOK_DELIVERY: Row(
+        activate=_no_change, wait=_no_change, fail=webhook_deliveries.fail, lock=_unlocked
     ),
 }

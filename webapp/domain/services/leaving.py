@@ -6,13 +6,16 @@ a second welcome bonus. Objects in storage are deleted later by the garbage coll
 
 Deactivated: another user has ordered an image in one of the person's styles, with any outcome, or
 an administrator has closed the account. Styles and history stay, and buyers keep their images and
-certificates. But the styles are inactive, the person's own images and collections are private, and
-nobody can sign in until an administrator opens the account again.
+certificates. But the styles are inactive, the person's own images, collections and artworks are
+private, and nobody can sign in until an administrator opens the account again.
 
 Opening an account again restores nothing: a style may have been deactivated, or an image hidden,
 for another reason. The person (or an administrator) activates a style if the slot is free, and
 publishes images one by one. Training and orders that were running when the account was closed are
 finished: buyers have paid. A style that was trained meanwhile is inactive.
+
+An artist with an open payout request withdraws it first, or waits for its end. After an
+administrator has closed an account, its request is still settled or declined.
 
 In both cases pending purchases are closed without a request to the provider. A payment that is
 being confirmed at this moment is finished and then refunded (`payments`).
@@ -42,6 +45,7 @@ from webapp.domain.errors import (
     AccountInactive,
     FieldProblem,
     GenerationStillProcessing,
+    PayoutOpen,
     TrainingInProgress,
     ValidationFailed,
 )
@@ -58,14 +62,22 @@ from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import (
     accounts,
+    api_keys,
+    artist_pages,
     checkpoints,
     collections,
+    data_exports,
     generations,
+    mail_digests,
     names,
     notification_groups,
     notifications,
+    outgoing_webhooks,
+    payouts,
     purchases,
+    reports,
     sets_leaving,
+    shown_artworks,
     tags,
 )
 
@@ -81,9 +93,9 @@ class Outcome(StrEnum):
 
 
 def leave(session: Session, *, user: User, confirm: str) -> Outcome:
-    """Close a person's account and end all its sessions; `confirm` must be the username.
+    """Close a person's account, end its sessions and revoke its keys; `confirm` is the username.
 
-    Raises ValidationFailed, TrainingInProgress and GenerationStillProcessing.
+    Raises ValidationFailed, TrainingInProgress, GenerationStillProcessing and PayoutOpen.
     """
     if confirm != user.username:
         raise ValidationFailed(fields={"confirm": [FieldProblem("Must be your username.")]})
@@ -94,6 +106,7 @@ def leave(session: Session, *, user: User, confirm: str) -> Outcome:
         deactivate(session, user_id)
         return Outcome.DEACTIVATED
     accounts.end_all_sign_ins(session, user_id)
+    api_keys.revoke_all(session, user_id)
     purchases.close_pending(session, user_id)
     _delete(session, user_id)
     return Outcome.DELETED
@@ -102,10 +115,11 @@ def leave(session: Session, *, user: User, confirm: str) -> Outcome:
 def deactivate(session: Session, user_id: int) -> None:
     """Deactivate an account whose row the caller has locked.
 
-    Ends all sessions, closes pending purchases, deactivates the styles and makes images and
-    collections private. Running jobs are finished.
+    Ends all sessions, revokes API keys, closes pending purchases, deactivates the styles, makes
+    images and collections private, and shows no artwork any more. Running jobs are finished.
     """
     accounts.end_all_sign_ins(session, user_id)
+    api_keys.revoke_all(session, user_id)
     purchases.close_pending(session, user_id)
     session.execute(update(User).where(User.id == user_id).values(is_active=False))
     session.execute(
@@ -122,8 +136,11 @@ def deactivate(session: Session, user_id: int) -> None:
     ).all()
     notifications.delete_of_hidden(session, [row.id for row in hidden], user_id)
     collections.hide_all(session, user_id)
+    shown_artworks.delete_all(session, user_id)
     counted_tags = [tag for row in hidden if not row.is_flagged for tag in row.prompt_tags]
     tags.uncount_uses(session, (), of_images=counted_tags)
+    # Last: whoever delivers a picture locks the addresses that are told of it after all else.
+    outgoing_webhooks.remove_all(session, user_id)
 
 
 def expected_outcome(session: Session, user_id: int) -> Outcome:
@@ -167,6 +184,9 @@ def _refuse_unfinished(session: Session, user_id: int) -> None:
     ).all()
     if unfinished:
         raise GenerationStillProcessing(generation_ids=list(unfinished))
+    payout_id = payouts.open_request_id(session, user_id)
+    if payout_id is not None:
+        raise PayoutOpen(payout_id=payout_id)
 
 
 def _others_depend_on(session: Session, user_id: int) -> bool:
@@ -191,10 +211,12 @@ def _delete(session: Session, user_id: int) -> None:
     # After the pictures: whoever likes one locks it before its notification.
     _delete_notifications(session, user_id, comment_ids)
     collections.delete_all(session, user_id)
+    artist_pages.delete_all(session, user_id)
     _delete_styles(session, user_id)
     sets_leaving.delete_all(session, user_id)
     _delete_person(session, user_id)
     tags.uncount_uses(session, tags_of_styles, of_images=tags_of_images)
+    outgoing_webhooks.remove_all(session, user_id)
 
 
 def _delete_comments(session: Session, user_id: int) -> list[int]:
@@ -298,6 +320,7 @@ def _delete_styles(session: Session, user_id: int) -> None:
     session.execute(delete(Job).where(Job.kind == JobKind.TRAINING, Job.ref.in_(runs)))
     checkpoints.delete_of_styles(session, style_ids)
     session.execute(delete(TrainingRun).where(TrainingRun.style_id.in_(style_ids)))
+    shown_artworks.delete_all(session, user_id)
     session.execute(delete(Artwork).where(Artwork.style_id.in_(style_ids)))
     used = select(Generation.style_id).where(Generation.style_id.in_(style_ids))
     session.execute(delete(Style).where(Style.id.in_(style_ids), Style.id.not_in(used)))
@@ -311,6 +334,7 @@ def _delete_styles(session: Session, user_id: int) -> None:
             adapter_key=None,
             thumbnail_key=None,
             sample_keys=[],
+            base_sample_keys=[],
             updated_at=func.clock_timestamp(),
         )
     )
@@ -320,8 +344,11 @@ def _delete_person(session: Session, user_id: int) -> None:
     """Remove the personal data from the user row, which the ledger references."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id == user_id))
     session.execute(delete(NotificationSetting).where(NotificationSetting.user_id == user_id))
+    data_exports.delete_of_person(session, user_id)
+    mail_digests.delete_of_person(session, user_id)
+    reports.delete_texts(session, user_id)
     names.release(session, user_id)
-    placeholder = f"deleted:{user_id}"  # a colon is not allowed in names that people choose
+    placeholder = f"{names.DELETED}{user_id}"
     has_styles = exists().where(Style.artist_id == Artist.user_id)
     session.execute(delete(Artist).where(Artist.user_id == user_id, ~has_styles))
     # Certificates reference the artist row. The signature file is not needed any more.

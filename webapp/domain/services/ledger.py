@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -226,10 +226,15 @@ def account_of(session: Session, owner_id: int | None, kind: AccountKind) -> Acc
 
 def spendable(session: Session, user_id: int, *, lock: bool = False) -> int:
     """Return a user's spendable balance; with `lock` no other transaction can change it."""
-    statement = select(Account.balance).where(
+    statement = spendable_balance(user_id)
+    return session.scalar(statement.with_for_update(key_share=True) if lock else statement) or 0
+
+
+def spendable_balance(user_id: int) -> Select[int | None]:
+    """Select the balance of a user's spendable tokens; no row before the first posting."""
+    return select(Account.balance).where(
         Account.owner_id == user_id, Account.kind == AccountKind.SPENDABLE
     )
-    return session.scalar(statement.with_for_update(key_share=True) if lock else statement) or 0
 
 
 def balances(session: Session, user_id: int) -> Balances:

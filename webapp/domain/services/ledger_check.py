@@ -11,13 +11,15 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.services import ledger_seals
 from webapp.domain.services.ledger_invariants import (
+    NAMED_PAYOUT,
+    OF_PAYOUTS,
     OF_TOKENS,
     OPEN_BALANCES,
     UNFINISHED,
     Invariant,
     of_sums,
 )
-from webapp.domain.services.ledger_seals import ALTERED, LOWEST_ID
+from webapp.domain.services.ledger_seals import ALTERED, LOWEST_ID, SEAL_ROWS
 from webapp.domain.services.sets_ledger_check import OF_CREDITS
 
 OF_ROWS: tuple[Invariant, ...] = (*OF_TOKENS, *OF_CREDITS)
@@ -27,7 +29,11 @@ BALANCES = OF_TOKENS[0].name
 SEALS = "ledger_seals"
 # How many rows of each table one piece of the full proof reads, the tables in this order.
 # An account may have a million transfers, which I2 adds up.
-PIECES = {SEALS: 1} | dict.fromkeys((each.rows for each in OF_ROWS), 10_000) | {"accounts": 1_000}
+PIECES = (
+    {SEALS: 1}
+    | dict.fromkeys((each.rows for each in OF_ROWS), 10_000)
+    | {"accounts": 1_000, "transfers": SEAL_ROWS}
+)
 STATEMENT_TIMEOUT = "120s"  # a worker waits for it, not a person
 
 # Jobs of Sets have no seals: the unfinished and the latest are looked at every five minutes.
@@ -49,6 +55,13 @@ OPEN = {
         SELECT id FROM purchases WHERE approved_at >= :since
         UNION SELECT id FROM purchases WHERE refunded_at >= :since
         UNION SELECT purchase_id FROM transfers WHERE id > :sealed AND purchase_id IS NOT NULL)""",
+    "payout_requests": f"""payout_requests.id IN (
+        SELECT id FROM payout_requests WHERE status = 'requested'
+        UNION SELECT id FROM payout_requests WHERE ended_at >= :since
+        UNION SELECT id FROM payout_requests WHERE returned_at >= :since
+        UNION SELECT {NAMED_PAYOUT} FROM transfers
+              WHERE id > :sealed AND kind IN {OF_PAYOUTS})""",
+    "transfers": "transfers.id > :sealed",
     "sets_accounts": f"""sets_accounts.id IN (
         SELECT account_id FROM sets_jobs WHERE id IN {_SETS_JOBS}
         UNION SELECT account_id

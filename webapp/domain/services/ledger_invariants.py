@@ -7,6 +7,9 @@ each generation in the ledger is compared with its status.
 from dataclasses import dataclass
 
 UNFINISHED = "('queued', 'processing', 'retrying')"
+OF_PAYOUTS = "('payout_request', 'payout_settlement', 'payout_return', 'payout_reversal')"
+# The request that a transfer of a payout names; null if its key names none.
+NAMED_PAYOUT = "substring(idempotency_key FROM '^payout_[a-z]+:([0-9]{1,18})$')::bigint"
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,68 @@ OF_TOKENS = (
               GROUP BY purchases.id) AS outcomes
         WHERE credited <> amount_tokens * (status IN ('paid', 'refunded'))::int
            OR returned <> amount_tokens * (status = 'refunded')::int""",
+    ),
+    Invariant(
+        "I13 payout requests equal their transfers",
+        "payout_requests",
+        """
+        SELECT 'payout request ' || id || ' is ' || status || ' with ' || requested || ' of '
+               || amount_tokens || ' tokens requested, ' || settled || ' settled, '
+               || returned || ' returned and ' || reversed || ' reversed, and '
+               || moved || ' moved in all'
+        FROM (SELECT payout_requests.id, payout_requests.status, amount_tokens,
+                     coalesce(sum(amount) FILTER (WHERE transfers.kind = 'payout_request'
+                         AND debit_account_id = earned.id AND credit_account_id = waiting.id), 0)
+                         AS requested,
+                     coalesce(sum(amount) FILTER (WHERE transfers.kind = 'payout_settlement'
+                         AND debit_account_id = waiting.id AND credit_account_id = platform.id), 0)
+                         AS settled,
+                     coalesce(sum(amount) FILTER (WHERE transfers.kind = 'payout_return'
+                         AND debit_account_id = waiting.id AND credit_account_id = earned.id), 0)
+                         AS returned,
+                     coalesce(sum(amount) FILTER (WHERE transfers.kind = 'payout_reversal'
+                         AND debit_account_id = platform.id AND credit_account_id = earned.id), 0)
+                         AS reversed,
+                     coalesce(sum(amount), 0) AS moved
+              FROM payout_requests
+              LEFT JOIN accounts AS earned ON earned.owner_id = user_id AND earned.kind = 'earned'
+              LEFT JOIN accounts AS waiting ON waiting.owner_id = user_id
+                   AND waiting.kind = 'payout'
+              LEFT JOIN accounts AS platform ON platform.owner_id IS NULL
+                   AND platform.kind = 'platform'
+              LEFT JOIN transfers ON transfers.idempotency_key IN (
+                  'payout_request:' || payout_requests.id, 'payout_outcome:' || payout_requests.id,
+                  'payout_reversal:' || payout_requests.id)
+              WHERE {chosen}
+              GROUP BY payout_requests.id) AS outcomes
+        WHERE requested <> amount_tokens
+           OR settled <> amount_tokens * (status IN ('settled', 'returned'))::int
+           OR reversed <> amount_tokens * (status = 'returned')::int
+           OR returned <> amount_tokens * (status IN ('declined', 'withdrawn'))::int
+           -- what is of another kind, or between other accounts, is in none of these
+           OR moved <> requested + settled + returned + reversed""",
+    ),
+    Invariant(
+        "I14 payout accounts hold the open requests",
+        "accounts",
+        """
+        SELECT 'account ' || accounts.id || ' holds ' || balance || ' but '
+               || coalesce(amount_tokens, 0) || ' tokens are requested'
+        FROM accounts LEFT JOIN payout_requests ON user_id = owner_id AND status = 'requested'
+        WHERE accounts.kind = 'payout' AND {chosen} AND balance <> coalesce(amount_tokens, 0)""",
+    ),
+    Invariant(
+        "I15 transfers of payouts name their request",
+        "transfers",
+        f"""
+        SELECT 'transfer ' || transfers.id || ' is a ' || kind || ' of no payout request: '
+               || idempotency_key
+        FROM transfers LEFT JOIN payout_requests ON payout_requests.id = {NAMED_PAYOUT}
+        WHERE kind IN {OF_PAYOUTS} AND {{chosen}}
+          AND idempotency_key IS DISTINCT FROM
+              CASE kind WHEN 'payout_request' THEN 'payout_request:'
+                        WHEN 'payout_reversal' THEN 'payout_reversal:'
+                        ELSE 'payout_outcome:' END || payout_requests.id""",
     ),
     Invariant(
         "every delivered image has its certificate",

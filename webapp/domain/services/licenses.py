@@ -3,8 +3,8 @@
 from sqlalchemy.orm import Session
 
 from webapp.domain import market
-from webapp.domain.models.generation import Generation
-from webapp.domain.models.license import Certificate
+from webapp.domain.models.generation import Generation, Order
+from webapp.domain.models.license import Certificate, IssuedLicense
 from webapp.domain.models.style import Style
 
 TERMS_VERSION = "2026-11"
@@ -12,6 +12,7 @@ TERMS_VERSION = "2026-11"
 
 def issue(session: Session, generation: Generation, style: Style, perceptual_hash: str) -> None:
     """Insert the certificate of a generation that has just become completed."""
+    order = session.get_one(Order, generation.order_id)
     session.add(
         Certificate(
             public_id=generation.license_public_id,
@@ -19,7 +20,7 @@ def issue(session: Session, generation: Generation, style: Style, perceptual_has
             artist_id=style.artist_id,
             style_id=style.id,
             licensee_id=generation.user_id,
-            license_type=style.license_type,
+            license_type=ordered(order, style),
             terms_version=TERMS_VERSION,
             valid_from=market.today(),
             valid_to=style.valid_to,
@@ -31,6 +32,11 @@ def issue(session: Session, generation: Generation, style: Style, perceptual_has
             base_model=style.base_model,
         )
     )
+
+
+def ordered(order: Order, style: Style) -> IssuedLicense:
+    """Return the licence of an order of a style."""
+    return order.license_type or IssuedLicense(style.license_type)
 
 
 def certificate_url(public_base_url: str, public_id: str) -> str:

@@ -4,6 +4,7 @@ Each change locks its row first, so that the audit log has the true values befor
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from sqlalchemy import func, select
@@ -12,6 +13,8 @@ from sqlalchemy.orm import Session
 from webapp.domain.db import Base
 from webapp.domain.errors import (
     AccountInactive,
+    ArtworkNotFound,
+    CollectionNotFound,
     CommentNotFound,
     DomainError,
     FieldProblem,
@@ -23,16 +26,20 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.models.account import Role, User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.license import Certificate, CertificateStatus
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.report import Report, ReportStatus
-from webapp.domain.models.style import Style, Tag
+from webapp.domain.models.shown_artwork import ShownArtwork
+from webapp.domain.models.style import Artwork, Style, Tag
 from webapp.domain.services import (
     accounts,
     audit,
+    comments,
     leaving,
+    notification_groups,
     notifications,
     offers,
     tags,
@@ -214,6 +221,7 @@ def change_comment(
 
     Raises CommentNotFound.
     """
+    comments.lock_picture(session, comment_id)
     comment = _locked(session, Comment, comment_id, CommentNotFound(id=comment_id))
     audit.change(
         session,
@@ -224,7 +232,67 @@ def change_comment(
         reason=reason,
     )
     if is_hidden:
-        notifications.delete_of_comments(session, comment.generation_id, [comment_id])
+        notification_groups.withdraw_comments(session, comment.generation_id, [comment_id])
+
+
+def change_collection(
+    session: Session, *, admin: User, collection_id: int, is_flagged: bool, reason: str
+) -> None:
+    """Hide a collection from all but its owner, or show it again. Raises CollectionNotFound."""
+    collection = _locked(session, Collection, collection_id, CollectionNotFound(id=collection_id))
+    audit.change(
+        session,
+        admin_id=admin.id,
+        object_type="collection",
+        row=collection,
+        values={"is_flagged": is_flagged},
+        reason=reason,
+    )
+
+
+def change_artwork(
+    session: Session, *, admin: User, artwork_id: int, is_flagged: bool, reason: str
+) -> None:
+    """Hide an artwork that its artist shows, and notify the artist; or show it again.
+
+    It stays hidden if the artist chooses it again. Raises ArtworkNotFound for one that is not
+    chosen.
+    """
+    missing = ArtworkNotFound(id=artwork_id)
+    artist_id = session.scalar(
+        select(Style.artist_id)
+        .join(Artwork, Artwork.style_id == Style.id)
+        .where(Artwork.id == artwork_id)
+    )
+    if artist_id is None:
+        raise missing
+    # The artist goes first, whom a notification refers to: `leaving` locks in this order.
+    accounts.lock_undeleted(session, artist_id)
+    artwork = _locked(session, Artwork, artwork_id, missing)
+    chosen = session.scalar(
+        select(ShownArtwork.id).where(ShownArtwork.artwork_id == artwork_id).with_for_update()
+    )
+    if chosen is None:
+        raise missing
+    is_hidden_now = is_flagged and not artwork.is_flagged
+    audit.change(
+        session,
+        admin_id=admin.id,
+        object_type="artwork",
+        row=artwork,
+        values={"is_flagged": is_flagged},
+        reason=reason,
+    )
+    if is_hidden_now:
+        notifications.notify_if_active(
+            session,
+            artist_id,
+            NotificationType.ARTWORK_HIDDEN,
+            target_type="style",
+            target_id=artwork.style_id,
+            # It can be hidden, shown and hidden again.
+            event=f"{artwork_id}:{datetime.now(UTC).timestamp()}",
+        )
 
 
 def change_user(

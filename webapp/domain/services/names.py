@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 from webapp.domain import names
 from webapp.domain.models.account import TakenName
 
+DELETED = "deleted:"  # begins what replaces a name; a colon is not allowed in those people choose
+
 
 def claim(session: Session, user_id: int, *new_names: str) -> bool:
     """Claim all names of a user and release all others; False if a name is taken or reserved.

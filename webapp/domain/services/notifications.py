@@ -7,16 +7,21 @@ comments locks the picture before its notifications.
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from webapp.domain.errors import NotFound
 from webapp.domain.models.account import User
 from webapp.domain.models.documents import NotificationDetails
 from webapp.domain.models.notification import Notification, NotificationType
-from webapp.domain.pieces import is_among
+from webapp.domain.pieces import delete_chosen, is_among
 from webapp.domain.services import notification_groups, notification_settings
+
+# A condition on notifications: those that tell of something.
+Subject = ColumnElement[bool]
+ENDINGS = (NotificationType.GENERATION_COMPLETE, NotificationType.GENERATION_FAILED)
 
 
 def notify(
@@ -56,35 +61,32 @@ def notify(
     )
 
 
-def notify_refund(
+def notify_if_active(
     session: Session,
-    buyer_id: int,
+    recipient_id: int,
+    notification_type: NotificationType,
     *,
     target_type: str,
     target_id: int,
-    details: NotificationDetails,
-) -> None:
-    """Notify the buyer of a refund by an administrator, unless the buyer's account is closed."""
-    if session.scalar(select(User.is_active).where(User.id == buyer_id)):
+    event: str | None = None,
+    details: NotificationDetails | None = None,
+) -> bool:
+    """Notify a user of a decision of an administrator, unless the user's account is closed.
+
+    Returns whether it is open.
+    """
+    is_active = bool(session.scalar(select(User.is_active).where(User.id == recipient_id)))
+    if is_active:
         notify(
             session,
-            buyer_id,
-            NotificationType.REFUND,
+            recipient_id,
+            notification_type,
             target_type=target_type,
             target_id=target_id,
+            event=event,
             details=details,
         )
-
-
-def delete_of_comments(session: Session, generation_id: int, comment_ids: Sequence[int]) -> None:
-    """Delete the notifications of comments on a picture: the comments are deleted or hidden."""
-    session.execute(
-        delete(Notification).where(
-            Notification.generation_id == generation_id,
-            Notification.target_type == "comment",
-            Notification.target_id.in_(comment_ids),
-        )
-    )
+    return is_active
 
 
 def delete_of_hidden(session: Session, generation_ids: Sequence[int], owner_id: int) -> None:
@@ -116,7 +118,7 @@ def notify_once(
         raise NotFound(resource="user", id=recipient_id)
     is_same = (Notification.target_type == target_type) & (Notification.target_id == target_id)
     if (notification_type, target_type) == (notification_groups.READY, "generation"):
-        is_same |= Notification.dedupe_key == notification_groups.key_of_order(target_id)
+        is_same |= _is_of_orders([target_id])
     existing = (
         select(Notification.id)
         .where(
@@ -146,12 +148,17 @@ def notify_once(
     return existing_id, False
 
 
-def unread_count(session: Session, user_id: int, *, most: int | None = None) -> int:
-    """Return how many unread notifications a user has, at most `most`."""
-    unread = select(Notification.id).where(
+def unread(user_id: int) -> Select[int]:
+    """Select the ids of a user's unread notifications."""
+    return select(Notification.id).where(
         Notification.recipient_id == user_id, ~Notification.is_read
     )
-    return session.scalar(select(func.count()).select_from(unread.limit(most).subquery())) or 0
+
+
+def unread_count(session: Session, user_id: int) -> int:
+    """Return how many unread notifications a user has."""
+    count = select(func.count()).select_from(unread(user_id).subquery())
+    return session.scalar(count) or 0
 
 
 def mark_read(session: Session, user_id: int, notification_id: int) -> None:
@@ -169,20 +176,66 @@ def mark_read(session: Session, user_id: int, notification_id: int) -> None:
         raise NotFound(resource="notification", id=notification_id)
 
 
-def mark_seen(session: Session, user_id: int, generation_id: int) -> None:
-    """Mark as read what a user was told of a picture whose page is opened, and of its order."""
-    session.execute(
-        update(Notification)
-        .where(
-            Notification.recipient_id == user_id,
-            ~Notification.is_read,
-            or_(
-                Notification.generation_id == generation_id,
-                Notification.dedupe_key == notification_groups.key_of_order(generation_id),
-            ),
-        )
-        .values(is_read=True)
+def mark_seen(session: Session, user_id: int, *subjects: Subject) -> bool:
+    """Mark as read what a user was told of what is shown to the user now.
+
+    `subjects` are conditions such as `of_pictures`. Returns whether anything was unread. It waits
+    for no lock: a notification that is changed at the same time becomes unread again anyway.
+    """
+    return bool(session.scalars(marking(user_id, *subjects)).all())
+
+
+def marking(user_id: int, *subjects: Subject) -> ReturningUpdate[int]:
+    """Return the statement of `mark_seen`; it returns the ids of what was unread."""
+    seen = (
+        select(Notification.id)
+        .where(Notification.recipient_id == user_id, ~Notification.is_read, or_(*subjects))
+        .with_for_update(skip_locked=True)
     )
+    return (
+        update(Notification)
+        .where(is_among(Notification.id, seen))
+        .values(is_read=True)
+        .returning(Notification.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def of_pictures(generation_ids: Sequence[int]) -> Subject:
+    """Return the condition that a notification is about one of these pictures, or its order."""
+    return Notification.generation_id.in_(generation_ids) | _is_of_orders(generation_ids)
+
+
+def of_endings(generation_ids: Sequence[int]) -> Subject:
+    """Return the condition that a notification says that one of these pictures has ended.
+
+    Where a picture is only listed, nobody sees its likes and comments.
+    """
+    return Notification.type.in_(ENDINGS) & of_pictures(generation_ids)
+
+
+def of_style(style_id: int) -> Subject:
+    """Return the condition that a notification is about a style, but not its hidden artworks."""
+    return and_(*_of_style(style_id), Notification.type != NotificationType.ARTWORK_HIDDEN)
+
+
+def of_hidden_artworks(style_id: int) -> Subject:
+    """Return the condition that a notification is about a hidden artwork of a style."""
+    return and_(*_of_style(style_id), Notification.type == NotificationType.ARTWORK_HIDDEN)
+
+
+def of_targets(*target_types: str) -> Subject:
+    """Return the condition that a notification is about a target of one of these types."""
+    return Notification.target_type.in_(target_types)
+
+
+def _of_style(style_id: int) -> tuple[ColumnElement[bool], ...]:
+    return Notification.target_type == "style", Notification.target_id == style_id
+
+
+def _is_of_orders(generation_ids: Sequence[int]) -> ColumnElement[bool]:
+    keys = notification_groups.keys_of_orders(generation_ids)
+    return is_among(Notification.dedupe_key, keys)
 
 
 def mark_all_read(session: Session, user_id: int) -> int:
@@ -208,7 +261,4 @@ def purge(session: Session, *, is_read: bool, older_than: timedelta, limit: int)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    deleted = session.scalars(
-        delete(Notification).where(is_among(Notification.id, old)).returning(Notification.id)
-    )
-    return len(deleted.all())
+    return delete_chosen(session, Notification.id, old)

@@ -1,10 +1,11 @@
 """Styles on offer: who sees one, and what its artist may change of it or take away."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TypedDict
 
-from sqlalchemy import ColumnElement, and_, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.domain import market, pipelines
 from webapp.domain.errors import (
@@ -23,6 +24,7 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import LicenseType, Style, TrainingStatus
+from webapp.domain.prices import CHEAPER, Prices
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import accounts, base_models, checkpoints, tags
@@ -34,20 +36,28 @@ ON_SALE = (*SHOWN, Style.training_status == TrainingStatus.COMPLETED)
 
 
 class TermChanges(TypedDict, total=False):
-    """The columns of a style that its artist changes; without those that stay the same."""
+    """What an artist changes of a style; without what stays the same.
+
+    `prices` are all that it sells from now on. Without them `price_tokens` is the price of its
+    default licence, and a `license_type` other than the default is the only licence from now on.
+    """
 
     description: str
     price_tokens: int
     license_type: LicenseType
+    prices: Prices
     valid_to: date | None
     is_active: bool
 
 
 def may_see(viewer: Viewer, style: AnyRow | Style) -> bool:
     """Tell whether a viewer may see a style, given its artist, state and flags."""
+    return _is_on_sale(style) or viewer.may_manage(style.artist_id)
+
+
+def _is_on_sale(style: AnyRow | Style) -> bool:
     is_done = style.training_status == TrainingStatus.COMPLETED
-    is_shown = style.is_active and not style.is_flagged and is_done
-    return is_shown or viewer.may_manage(style.artist_id)
+    return style.is_active and not style.is_flagged and is_done
 
 
 def is_in_period(valid_from: date, valid_to: date | None) -> bool:
@@ -56,14 +66,30 @@ def is_in_period(valid_from: date, valid_to: date | None) -> bool:
     return valid_from <= today and (valid_to is None or today <= valid_to)
 
 
-def can_be_ordered(session: Session, style_id: int) -> bool:
-    """Tell whether images of a style may be ordered today."""
+def prices_today(session: Session, style_id: int) -> Prices | None:
+    """Return the prices of a style of which images may be ordered today, else None."""
     style = session.execute(
-        select(Style.valid_from, Style.valid_to).where(
-            Style.id == style_id, *ON_SALE, ~base_models.is_outdated()
+        select(Style.license_type, Style.price_tokens, Style.commercial_price_tokens).where(
+            Style.id == style_id, *orderable()
         )
     ).one_or_none()
-    return style is not None and is_in_period(style.valid_from, style.valid_to)
+    return None if style is None else Prices.of_style(style)
+
+
+def is_orderable(style: AnyRow) -> bool:
+    """Tell of a row, with state, period and `is_outdated`, if the style can be ordered today."""
+    is_open = is_in_period(style.valid_from, style.valid_to)
+    return _is_on_sale(style) and is_open and not style.is_outdated
+
+
+def orderable() -> tuple[ColumnElement[bool] | InstrumentedAttribute[bool], ...]:
+    """Return the conditions that images of a style may be ordered today."""
+    today = market.today()
+    in_period = (
+        Style.valid_from <= today,
+        or_(Style.valid_to.is_(None), Style.valid_to >= today),
+    )
+    return (*ON_SALE, *in_period, ~base_models.is_outdated())
 
 
 def own_style(session: Session, viewer: Viewer, style_id: int) -> Style:
@@ -146,10 +172,35 @@ def edit(session: Session, *, user: User, style_id: int, changes: TermChanges) -
         )
     if changes.get("is_active") and not style.is_active:
         make_room(session, style)
-    for name, value in changes.items():
+    for name, value in (_columns(changes) | _price_columns(style, changes)).items():
         setattr(style, name, value)
     style.updated_at = func.clock_timestamp()
     session.flush()
+
+
+def _columns(changes: TermChanges) -> dict[str, object]:
+    """Return the columns that changes name, other than those of prices."""
+    of_prices = {"price_tokens", "license_type", "prices"}
+    return {name: value for name, value in changes.items() if name not in of_prices}
+
+
+def _price_columns(style: Style, changes: TermChanges) -> dict[str, object]:
+    """Return the columns of the prices after changes; raises ValidationFailed."""
+    before = Prices.of_style(style)
+    kind = changes.get("license_type", before.default)
+    price = changes.get("price_tokens")
+    if "prices" in changes:
+        prices, field = changes["prices"], "prices"
+    elif kind != before.default:
+        price = price or before.of(kind) or style.price_tokens
+        prices, field = Prices.of_one(kind, price), "price_tokens"
+    elif price is not None:
+        prices, field = before.changed(kind, price), "price_tokens"
+    else:
+        return {}
+    if prices.is_commercial_cheaper:
+        raise ValidationFailed(fields={field: [CHEAPER]})
+    return prices.columns()
 
 
 def publish(
@@ -185,16 +236,21 @@ def put_on_sale(session: Session, style: Style, checkpoint: Checkpoint, *, cover
 
     Raises InvalidTransition when the style cannot go on sale.
     """
-    samples = list(checkpoint.sample_keys)
     style.adapter_key = checkpoint.adapter_key
     style.adapter_sha256 = checkpoint.adapter_sha256
-    style.sample_keys = [samples.pop(cover), *samples]
+    style.sample_keys = _moved_first(cover, checkpoint.sample_keys)
+    style.base_sample_keys = _moved_first(cover, checkpoint.base_sample_keys)
     style.thumbnail_key = checkpoint.thumbnail_keys[cover]
     session.flush()
     if not pipelines.advance_style(session, style.id, TrainingStatus.COMPLETED):
         raise _not_trained(style, "publish")
     session.refresh(style)
     tags.count_use(session, style.tags)
+
+
+def _moved_first(place: int, keys: Sequence[str]) -> list[str]:
+    """Return the keys with that of one place before the others; no keys stay none."""
+    return [*keys[place : place + 1], *keys[:place], *keys[place + 1 :]]
 
 
 def _not_trained(style: Style, action: str) -> InvalidTransition:

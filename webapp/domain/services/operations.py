@@ -139,6 +139,20 @@ GAUGES = (
         """,
     ),
     Gauge(
+        "webhooks_queued",
+        "Messages of webhooks that are not delivered yet, those that are tried again too.",
+        (),
+        "SELECT count(*) FROM webhook_deliveries WHERE status = 'queued'",
+    ),
+    Gauge(
+        "webhook_age_seconds",
+        "Age of the oldest message of a webhook that is not delivered yet.",
+        (),
+        """
+        SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)
+        FROM webhook_deliveries WHERE status = 'queued'""",
+    ),
+    Gauge(
         "relay_last_success_seconds",
         "Time since the relay last published all due jobs.",
         (),

@@ -73,3 +73,17 @@ def on_offer() -> list[TokenOffer]:
         )
         for each in sorted(PACKAGES, key=lambda each: each.total_price)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrices:
+    """What one token costs: in the package where it is cheapest, and in the dearest."""
+
+    cheapest: int
+    dearest: int
+
+
+def token_prices() -> TokenPrices:
+    """Return what one token costs in the packages on sale."""
+    prices = [each.price_per_token for each in PACKAGES]
+    return TokenPrices(min(prices), max(prices))

@@ -1,19 +1,21 @@
-"""Uploaded signatures and profile pictures.
+"""Uploaded signatures, profile pictures and banners.
 
-Both are decoded in a subprocess, which is slow: call these functions before the first statement of
+All are decoded in a subprocess, which is slow: call these functions before the first statement of
 a transaction, so that no database connection is held meanwhile.
 """
 
-from webapp.domain.errors import IMAGE_ERRORS, ImageRefused, ServiceUnavailable
+from webapp.domain.errors import ServiceUnavailable
 from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.identifiers import object_key
+from webapp.domain.image_errors import IMAGE_ERRORS, ImageRefused
 from webapp.domain.image_processes import (
     DecoderBusy,
     DecoderUnavailable,
     sanitise_in_subprocess,
 )
 from webapp.domain.images import (
+    BANNER_IMAGE,
     PROFILE_IMAGE,
     SIGNATURE_IMAGE,
     BadImage,
@@ -24,6 +26,7 @@ from webapp.domain.images import (
 )
 
 RETRY_AFTER_SECONDS = 15
+EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 
 
 def store_signature(
@@ -61,8 +64,23 @@ def store_profile_picture(storage: Storage, data: bytes, *, person_id: int) -> s
     return _store(storage, "portraits", clean)
 
 
+def store_banner(storage: Storage, data: bytes, *, person_id: int) -> str:
+    """Store a clean WebP copy of the banner of an artist's page; return its key.
+
+    Raises the image error of an invalid JPEG or PNG, and ServiceUnavailable if all decoding slots
+    are busy or no decoder starts.
+    """
+    try:
+        clean = sanitise_in_subprocess(data, BANNER_IMAGE, person_id=person_id)
+    except (DecoderBusy, DecoderUnavailable) as error:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
+    except BadImage as error:
+        raise refusal(error, "banner", BANNER_IMAGE) from error
+    return _store(storage, "banners", clean)
+
+
 def _store(storage: Storage, kind: str, clean: SafeImage) -> str:
-    key = object_key(kind, "jpg" if clean.format == "JPEG" else "png")
+    key = object_key(kind, EXTENSIONS[clean.format])
     storage.put(key, clean.data, content_type=f"image/{clean.format.lower()}")
     return key
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.errors import StyleNotFound
 from webapp.domain.models.generation import AspectRatio
-from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.models.style import LicenseType, Style, TrainingStatus
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import duplicates, generations, offers, prompts, vocabulary
 from webapp.domain.services.duplicates import Picture
@@ -33,19 +33,21 @@ def preview(
     seed: int | None,
     style_strength: float,
     count: int,
+    license_type: LicenseType | None = None,
 ) -> OrderPreview:
     """Check an order as `generations.request` would; nothing is charged or written.
 
-    Raises StyleNotFound, InvalidTagLanguage and TagNotAllowed.
+    Raises StyleNotFound, LicenseNotSold, InvalidTagLanguage and TagNotAllowed.
     """
     style = session.get(Style, style_id)
     if style is None or not offers.may_see(viewer, style):
         raise StyleNotFound(id=style_id)
     if style.training_status != TrainingStatus.COMPLETED:
         raise StyleNotFound(id=style_id)
+    license_type, price = generations.offered(style, license_type, aspect_ratio, None)
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
     recognised = vocabulary.recognise(session, style, prompt)
-    picture = Picture(prompt, negative, aspect_ratio, style_strength)
+    picture = Picture(prompt, negative, aspect_ratio, style_strength, license_type)
     owned: dict[int, int] = {}
     if viewer.user_id is not None and seed is not None:
         seeds = generations.seeds_of(seed, count)
@@ -53,7 +55,7 @@ def preview(
             session, user_id=viewer.user_id, style=style, picture=picture, seeds=seeds
         )
     return OrderPreview(
-        total_price_tokens=style.price_tokens * count,
+        total_price_tokens=price * count,
         unknown_tags=recognised.unknown_tags,
         is_any_known=recognised.is_any_known,
         owned_generation_ids=[owned[each] for each in sorted(owned)],

@@ -29,7 +29,10 @@ def clean_prompt(session: Session, words: list[str], *, field: str, at_least: in
             fields={
                 field: [
                     FieldProblem(
-                        "%(least)d to %(most)d tags.", least=at_least, most=MAX_PROMPT_TAGS
+                        "%(least)d to %(most)d tags; you wrote %(count)d.",
+                        least=at_least,
+                        most=MAX_PROMPT_TAGS,
+                        count=len(clean),
                     )
                 ]
             }

@@ -22,6 +22,7 @@ from webapp.domain.gateways.payments import (
     PaymentStatus,
     PaymentsUnavailable,
 )
+from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
 from webapp.domain.services import audit, notifications, purchase_delivery, purchases
 
@@ -183,7 +184,7 @@ def _finish(unit_of_work: UnitOfWork, provider: PaymentProvider, request: Refund
         payment = provider.payment(request.payment_key)
         if payment is None or payment.status != PaymentStatus.CANCELED:
             with unit_of_work() as session:
-                _clear(session, request)
+                _clear(session, request, refusal.code)
             raise PaymentFailed(order_id=request.order_id, reason=refusal.code) from refusal
     failpoint("after_cancellation")
     try:
@@ -218,19 +219,38 @@ def _take_back(session: Session, order_id: str) -> None:
         return
     purchase = purchases.find(session, order_id)
     purchase_delivery.take_back(session, purchase)
-    notifications.notify_refund(
+    notifications.notify_if_active(
         session,
         purchase.user_id,
+        NotificationType.REFUND,
         target_type="purchase",
         target_id=purchase.id,
         details={"product": str(purchase.product)},
     )
 
 
-def _clear(session: Session, request: RefundRequest) -> None:
-    """Clear the key of a refund that the provider refused; another refund needs a new key."""
-    session.execute(
+def _clear(session: Session, request: RefundRequest, code: str) -> None:
+    """Clear the key of a refund that the provider refused; another refund needs a new key.
+
+    The refusal is logged with the name and the reason of the administrator who began the refund.
+    """
+    cleared_id = session.scalar(
         update(Purchase)
         .where(Purchase.order_id == request.order_id, Purchase.refund_key == request.refund_key)
         .values(refund_key=None, updated_at=func.clock_timestamp())
+        .returning(Purchase.id)
+    )
+    if cleared_id is None:
+        return
+    begun = audit.last(session, object_type="purchase", object_id=request.purchase_id)
+    if begun is None:
+        return
+    audit.record(
+        session,
+        admin_id=begun.admin_id,
+        object_type="purchase",
+        object_id=request.purchase_id,
+        before={"refund": "begun"},
+        after={"refund": "refused", "code": code, "order_id": request.order_id},
+        reason=begun.reason,
     )

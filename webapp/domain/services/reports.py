@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.domain.errors import DuplicateReport, NotFound
 from webapp.domain.models.account import User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.report import Report, ReportReason, ReportStatus, ReportTarget
 from webapp.domain.models.style import Style, Tag
 from webapp.domain.queries.pagination import AnyRow, AnySelect
 from webapp.domain.queries.viewing import Viewer
-from webapp.domain.services import generations, offers
+from webapp.domain.services import collections, generations, offers
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,19 @@ TARGETS = {
         Tag.id,
         lambda _, tag: tag.is_active and not tag.is_flagged,
     ),
+    ReportTarget.COLLECTION: Target(
+        select(
+            Collection.user_id, Collection.is_public, Collection.is_flagged, User.is_active
+        ).join(User, User.id == Collection.user_id),
+        Collection.id,
+        collections.may_see,
+    ),
 }
+
+
+def delete_texts(session: Session, reporter_id: int) -> None:
+    """Delete what a person who leaves wrote in reports; an open one stays a case by its reason."""
+    session.execute(update(Report).where(Report.reporter_id == reporter_id).values(text=""))
 
 
 def report(
@@ -60,7 +73,7 @@ def report(
     reason: ReportReason,
     text: str,
 ) -> Report:
-    """Report a style, image, comment, user or tag that the reporter may see.
+    """Report a style, image, comment, user, tag or collection that the reporter may see.
 
     Raises NotFound, and DuplicateReport while an earlier report of the same user is open.
     """

@@ -34,7 +34,7 @@ from webapp.domain.services.sets_job_states import (
     refuse,
     refuse_unchecked,
 )
-from webapp.domain.services.sets_restyle_checks import Prices
+from webapp.domain.services.sets_restyle_checks import Offers
 from webapp.domain.sets_errors import PlanRequired
 from webapp.domain.sets_presets import Plan, Preset, UnknownTemplate
 from webapp.domain.sets_settings import Override, RuleRequest
@@ -56,17 +56,18 @@ class _Frozen:
     overrides: tuple[Override, ...]
     rule: SetsRule | None
     path: str
-    style_prices: Prices
+    offers: Offers
 
-    def columns(self, of_instances: Prices) -> dict[str, object]:
-        """Return the columns of the job's row, with the prices of rules of single instances."""
+    def columns(self) -> dict[str, object]:
+        """Return the columns of the job's row."""
         return {
             "name": self.name,
             "rule_id": self.rule.id if self.rule else None,
-            "concepts": dict(self.concepts),
+            "concepts": sets_settings.without_prices(self.concepts),
             "protect": list(self.protect),
             "overrides": [override.as_document() for override in self.overrides],
-            "style_prices": of_instances | self.style_prices,
+            "style_prices": {name: each.price_tokens for name, each in self.offers.items()},
+            "style_licenses": {name: each.license_type for name, each in self.offers.items()},
         }
 
 
@@ -84,8 +85,8 @@ def execute(
 
     Raises JobNotFound, AlreadyCanceled, InvalidTransition, RuleNotFound, PlanRequired for a
     template of another plan, ValidationFailed with the invalid field, CreditsExhausted for the
-    photos of the other rules, and InsufficientTokens for regions that are painted in a style. Then
-    nothing is queued or charged.
+    photos of the other rules, and for regions that are painted in a style PriceChanged and
+    InsufficientTokens. Then nothing is queued or charged.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "execute", unless=CHOOSING)
@@ -93,7 +94,10 @@ def execute(
     preset = sets_rules.preset_of(job.preset_id)
     template = _template(preset, account, output_template)
     photos = photos_of(session, job)
-    frozen = [_frozen(session, checker, account, preset, each, photos) for each in rules]
+    of_instances = sets_restyle_checks.offers_of_instances(session, account, preset, photos)
+    frozen = [
+        _frozen(session, checker, account, preset, each, photos, of_instances) for each in rules
+    ]
     for rule in frozen:
         _check_findable(session, preset, rule, photos)
     if len(frozen) > 1:
@@ -104,10 +108,9 @@ def execute(
         "request_id": request_id,
     }
     variants = [_variant(session, account, job, photos, request_id) for _ in frozen[1:]]
-    of_instances = sets_restyle_checks.prices_of_instances(session, account, preset, photos)
     queued = [job, *variants]
     for each, rule in zip(queued, frozen, strict=True):
-        _queue(session, each, rule.columns(of_instances) | shared)
+        _queue(session, each, rule.columns() | shared)
     to_edit = {each: photos_of(session, each) for each in queued}
     sets_restyle_checks.refuse_unaffordable(session, account, to_edit)
     for each in queued:
@@ -200,14 +203,18 @@ def _frozen(
     preset: Preset,
     request: RuleRequest,
     photos: Sequence[SetsPhoto],
+    of_instances: Offers,
 ) -> _Frozen:
-    """Return a rule as it will be applied. Raises RuleNotFound and ValidationFailed."""
+    """Return a rule as it will be applied, with the offers of rules of single instances.
+
+    Raises RuleNotFound, ValidationFailed and PriceChanged.
+    """
     rule = None
     if request.rule_id is not None:
         rule = _saved(session, account, preset, request)
         request = replace(
             request,
-            concepts=rule.concepts,
+            concepts=sets_settings.with_terms(rule.concepts, request.concepts),
             protect=tuple(rule.protect),
             name=request.name or rule.name,
         )
@@ -233,7 +240,9 @@ def _frozen(
         overrides=request.overrides,
         rule=rule,
         path=path,
-        style_prices=sets_restyle_checks.prices(session, account, preset, settings_with_paths),
+        offers=sets_restyle_checks.offers(
+            session, account, preset, settings_with_paths, of_instances
+        ),
     )
 
 

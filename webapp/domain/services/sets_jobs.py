@@ -8,8 +8,9 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, pipelines, sets_settings
-from webapp.domain.errors import FieldProblem, TooManyImages, ValidationFailed
+from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.identifiers import public_id
+from webapp.domain.image_errors import TooManyImages
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import (
     SegmentationStatus,

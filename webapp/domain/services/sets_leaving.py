@@ -5,15 +5,17 @@ The rows of Sets accounts stay, because the credit entries reference them; their
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from webapp.domain import sets_presets
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.services import sets_jobs, sets_locks, sets_purging
+from webapp.domain.services import names, sets_jobs, sets_locks, sets_purging
 
 
 def lock_all(session: Session, user_id: int) -> None:
@@ -72,10 +74,32 @@ def _delete_texts(session: Session, account_ids: Sequence[int]) -> None:
     session.execute(
         update(SetsInstance).where(SetsInstance.photo_id.in_(photos)).values(points=[], rule=None)
     )
-    session.execute(update(SetsPhoto).where(SetsPhoto.job_id.in_(jobs)).values(filename=""))
+    _delete_own_words(session, photos)
+    session.execute(
+        update(SetsPhoto)
+        .where(SetsPhoto.job_id.in_(jobs))
+        .values(filename="", warnings=[], failure_message=None)
+    )
     session.execute(
         update(SetsJob)
         .where(SetsJob.account_id.in_(account_ids))
         .values(name="", rule_id=None, concepts={}, overrides=[], protect=[])
     )
     session.execute(delete(SetsRule).where(SetsRule.account_id.in_(account_ids)))
+
+
+def _delete_own_words(session: Session, photos: Select[int]) -> None:
+    """Replace the names of parts that are in the person's own words, not those of a preset."""
+    presets = sets_presets.concept_names()
+    instances = select(SetsInstance.id).where(SetsInstance.photo_id.in_(photos))
+    session.execute(
+        update(SetsRestyle)
+        .where(SetsRestyle.instance_id.in_(instances), SetsRestyle.concept.not_in(presets))
+        .values(concept=names.DELETED)
+    )
+    session.execute(
+        update(SetsInstance)
+        .where(SetsInstance.photo_id.in_(photos), SetsInstance.concept.not_in(presets))
+        # Two parts of a photo with the same number differ in their names.
+        .values(concept=func.concat(names.DELETED, SetsInstance.id))
+    )

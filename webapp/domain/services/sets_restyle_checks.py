@@ -5,6 +5,7 @@ They run at an execution or a retry, before anything is queued or charged.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +15,9 @@ from webapp.domain.errors import (
     FieldProblem,
     InsufficientTokens,
     InvalidTagLanguage,
+    LicenseNotSold,
     LicenseNotValid,
+    PriceChanged,
     StyleNotFound,
     StyleNotReady,
     StyleOutdated,
@@ -22,21 +25,36 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.models.documents import Setting
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.models.sets_restyle import SetsRestyle
+from webapp.domain.models.style import LicenseType, Style
 from webapp.domain.services import generations, ledger, prompts, sets_choices
 from webapp.domain.services.duplicates import NOT_DELIVERED
 from webapp.domain.sets_presets import Action, Preset, UnknownConcept
 
 NOT_ON_SALE = FieldProblem("This style is not on sale.")
 NO_WORDS = FieldProblem("Use English tags that are allowed in orders.")
+TWO_LICENSES = FieldProblem("A job paints with one licence of a style.")
 OVER = (PhotoStatus.DONE, PhotoStatus.CANCELED)
-Prices = dict[str, int]
-"""Tokens for one region, by the id of the style as settings write it."""
+# A region has the price of the style, whatever the size of its canvas.
+REGION_SIZE = AspectRatio.SQUARE
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A style with the licence and the price of one region that is painted with it."""
+
+    style: Style
+    license_type: LicenseType
+    price_tokens: int
+
+
+Offers = dict[str, Offer]
+"""Offers by the id of the style as settings write it."""
 
 
 def is_restyle(setting: Setting | None) -> bool:
@@ -53,19 +71,21 @@ def words(preset: Preset, concept: str, prompt: str | None) -> str:
     return concept.replace("_", " ").lower()
 
 
-def prices(
+def offers(
     session: Session,
     account: SetsAccount,
     preset: Preset,
     settings: Iterable[tuple[str, str, Setting]],
-) -> Prices:
-    """Return the price per region of the styles of some settings.
+    others: Offers | None = None,
+) -> Offers:
+    """Return what the styles of some settings are offered for, and `others` of the same job.
 
     `settings` are (path in the request, concept, setting). Raises ValidationFailed with the field
-    for an anonymous account, a style that is not on sale, and a person's own concept whose words
-    are not allowed in orders.
+    for an anonymous account, a style that is not on sale, a licence that it does not sell, a second
+    licence of a style, and a person's own concept whose words are not allowed in orders. Raises
+    PriceChanged, with the field too, for a price that is not the expected one.
     """
-    by_style: Prices = {}
+    by_style = dict(others or {})
     for path, concept, setting in settings:
         if not is_restyle(setting):
             continue
@@ -73,14 +93,32 @@ def prices(
             raise ValidationFailed(fields={f"{path}.action": [sets_settings.SIGN_IN]})
         _check_words(session, words(preset, concept, setting.get("prompt")), path)
         style_id = str(setting["value"])
-        by_style[style_id] = _price(session, account.user_id, style_id, path)
+        offer = _offer(session, account.user_id, setting, path)
+        if by_style.setdefault(style_id, offer).license_type != offer.license_type:
+            raise ValidationFailed(fields={f"{path}.license_type": [TWO_LICENSES]})
     return by_style
 
 
-def prices_of_instances(
+def agreed(session: Session, job: SetsJob, user_id: int, style_id: int) -> Offer:
+    """Return a style of a job on the terms that its person agreed to.
+
+    Raises the errors of an order of an image: StyleNotFound, PriceChanged and so on.
+    """
+    style = generations.style_for_sale(session, style_id, user_id)
+    chosen = job.style_licenses.get(str(style_id))
+    license_type, price = generations.offered(
+        style,
+        LicenseType(chosen) if chosen else None,
+        REGION_SIZE,
+        job.style_prices[str(style_id)],
+    )
+    return Offer(style, license_type, price)
+
+
+def offers_of_instances(
     session: Session, account: SetsAccount, preset: Preset, photos: Sequence[SetsPhoto]
-) -> Prices:
-    """Return the prices of the styles in the own rules of instances of these photos."""
+) -> Offers:
+    """Return what the styles in the own rules of instances of these photos are offered for."""
     every = select(SetsInstance).where(
         SetsInstance.photo_id.in_([photo.id for photo in photos]),
         SetsInstance.state == InstanceState.INCLUDE,
@@ -91,7 +129,7 @@ def prices_of_instances(
         for each in session.scalars(every.order_by(SetsInstance.id))
         if each.rule is not None
     )
-    return prices(session, account, preset, settings)
+    return offers(session, account, preset, settings)
 
 
 def refuse_unaffordable(
@@ -123,8 +161,7 @@ def check_again(
     PriceChanged and so on, and InsufficientTokens.
     """
     for style_id in _unpaid(session, job, photos):
-        price = job.style_prices[style_id]
-        generations.style_for_sale(session, int(style_id), account.user_id or 0, price)
+        agreed(session, job, account.user_id or 0, int(style_id))
     refuse_unaffordable(session, account, {job: photos})
 
 
@@ -172,8 +209,26 @@ def _check_words(session: Session, described: str, path: str) -> None:
         raise ValidationFailed(fields={f"{path}.prompt": [NO_WORDS]}) from error
 
 
-def _price(session: Session, user_id: int, style_id: str, path: str) -> int:
+def _offer(session: Session, user_id: int, setting: Setting, path: str) -> Offer:
+    chosen = setting.get("license_type")
     try:
-        return generations.style_for_sale(session, int(style_id), user_id, None).price_tokens
+        style = generations.style_for_sale(session, int(str(setting["value"])), user_id)
+        license_type, price = generations.offered(
+            style,
+            LicenseType(chosen) if chosen else None,
+            REGION_SIZE,
+            setting.get("expected_price_tokens"),
+        )
     except (StyleNotFound, StyleNotReady, StyleOutdated, LicenseNotValid) as error:
         raise ValidationFailed(fields={f"{path}.value": [NOT_ON_SALE]}) from error
+    except LicenseNotSold as error:
+        raise ValidationFailed(
+            fields={f"{path}.license_type": error.details["fields"]["license_type"]}
+        ) from error
+    except PriceChanged as error:
+        price = error.details["price_tokens"]
+        problem = FieldProblem("The price in tokens is now %(price)d.", price=price)
+        raise PriceChanged(
+            price_tokens=price, fields={f"{path}.expected_price_tokens": [problem]}
+        ) from error
+    return Offer(style, license_type, price)

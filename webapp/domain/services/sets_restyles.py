@@ -30,6 +30,7 @@ from webapp.domain.services import (
     sets_restyle_checks,
 )
 from webapp.domain.services.duplicates import NOT_DELIVERED
+from webapp.domain.services.sets_restyle_checks import Offer
 from webapp.domain.services.signatures import ArtistSignature
 from webapp.domain.sets_errors import AuthRequired
 
@@ -151,18 +152,16 @@ def order(session: Session, lease: Lease, canvases: Sequence[NewCanvas]) -> bool
     if user_id is None:
         raise AuthRequired
     accounts.lock_active(session, user_id)
-    styles = {
-        style_id: generations.style_for_sale(
-            session, style_id, user_id, job.style_prices[str(style_id)]
-        )
+    offers = {
+        style_id: sets_restyle_checks.agreed(session, job, user_id, style_id)
         for style_id in sorted({canvas.style_id for canvas in new})
     }
-    total = sum(styles[canvas.style_id].price_tokens for canvas in new)
+    total = sum(offers[canvas.style_id].price_tokens for canvas in new)
     available = ledger.spendable(session, user_id, lock=True)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
     for canvas in new:
-        image = _ordered(session, lease, photo, job, user_id, styles[canvas.style_id], canvas)
+        image = _ordered(session, lease, photo, job, user_id, offers[canvas.style_id], canvas)
         _add(session, lease.ref, photo, canvas, image.id)
     return True
 
@@ -194,7 +193,7 @@ def _ordered(
     photo: SetsPhoto,
     job: SetsJob,
     user_id: int,
-    style: Style,
+    offer: Offer,
     canvas: NewCanvas,
 ) -> Generation:
     """Order the generation of a canvas, which stays private, and hold its price."""
@@ -205,15 +204,16 @@ def _ordered(
     order = generations.place(
         session,
         user_id=user_id,
-        style=style,
+        style=offer.style,
         seeds=generations.seeds_of(None, 1),
         aspect_ratio=next(each for each in AspectRatio if each.size == canvas.size),
-        price_tokens=style.price_tokens,
+        price_tokens=offer.price_tokens,
+        license_type=offer.license_type,
         request_id=lease.request_id,
         prompt_tags=prompts.clean_prompt(session, [described], field="prompt", at_least=1),
         negative_tags=[],
         style_strength=1.0,
-        adapter_sha256=style.adapter_sha256,
+        adapter_sha256=offer.style.adapter_sha256,
     )
     return session.scalars(select(Generation).where(Generation.order_id == order.id)).one()
 

@@ -37,6 +37,7 @@ class SettingView:
     value: str | None
     options: Mapping[str, JsonValue]
     prompt: str | None
+    license_type: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def create(
         account_id=account_id,
         preset_id=preset_id,
         name=content.name,
-        concepts=dict(content.concepts),
+        concepts=sets_settings.without_prices(content.concepts),
         protect=list(content.protect),
         created_at=func.clock_timestamp(),
         updated_at=func.clock_timestamp(),
@@ -118,7 +119,7 @@ def replace(
         .where(SetsRule.id == rule.id)
         .values(
             name=content.name,
-            concepts=dict(content.concepts),
+            concepts=sets_settings.without_prices(content.concepts),
             protect=list(content.protect),
             updated_at=func.clock_timestamp(),
         )
@@ -181,6 +182,7 @@ def with_defaults(setting: Setting) -> SettingView:
         value=setting.get("value"),
         options=setting.get("options") or {},
         prompt=setting.get("prompt"),
+        license_type=setting.get("license_type"),
     )
 
 

@@ -11,15 +11,10 @@ from sqlalchemy.orm import Session
 from webapp.domain import decoding_slots, images, pipelines
 from webapp.domain.db import UnitOfWork
 from webapp.domain.decoding_slots import DecoderBusy
-from webapp.domain.errors import (
-    IMAGE_ERRORS,
-    ImageSizeExceeded,
-    InvalidImageFormat,
-    ServiceUnavailable,
-    UploadIncomplete,
-)
+from webapp.domain.errors import ServiceUnavailable, UploadIncomplete
 from webapp.domain.gateways.storage import ObjectMissing, ObjectTooLarge, Storage
 from webapp.domain.identifiers import object_key
+from webapp.domain.image_errors import IMAGE_ERRORS, ImageSizeExceeded, InvalidImageFormat
 from webapp.domain.images import MEGABYTE, BadImage, ImageHeader, ImageLimits, RefusedImage
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto

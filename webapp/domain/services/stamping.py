@@ -12,11 +12,11 @@ from webapp.domain import jobs
 from webapp.domain.jobs import Lease
 from webapp.domain.models.account import Artist
 from webapp.domain.models.documents import StampedFiles
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import Generation, Order
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
 from webapp.domain.services import generations, sets_canvases, watermarks
-from webapp.domain.services.licenses import certificate_url
+from webapp.domain.services.licenses import certificate_url, ordered
 from webapp.domain.services.signatures import ArtistSignature
 from webapp.domain.services.watermarks import Watermark
 from webapp.domain.settings import settings
@@ -67,8 +67,9 @@ class StampedImage:
 
 def stamp_input(session: Session, lease: Lease) -> StampInput:
     """Read the input of the stamping step; draw the watermark of an image that has none."""
-    generation, style, artist = session.execute(
-        select(Generation, Style, Artist)
+    generation, order, style, artist = session.execute(
+        select(Generation, Order, Style, Artist)
+        .join(Order, Order.id == Generation.order_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
         .where(Generation.id == lease.ref)
@@ -87,7 +88,7 @@ def stamp_input(session: Session, lease: Lease) -> StampInput:
         style_url=f"{settings().public_base_url}/styles/{style.id}",
         base_model=style.base_model,
         generation_id=generation.id,
-        license_type=style.license_type,
+        license_type=ordered(order, style),
         license_public_id=generation.license_public_id,
         certificate_url=certificate_url(settings().public_base_url, generation.license_public_id),
         created_at=generation.created_at,

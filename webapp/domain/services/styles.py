@@ -21,12 +21,12 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
     Artwork,
-    LicenseType,
     PublishWhen,
     Style,
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.prices import Prices
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     artworks,
@@ -55,9 +55,8 @@ class NewStyle:
 
     name: str
     description: str
-    price_tokens: int
+    prices: Prices
     english_name: str | None = None
-    license_type: LicenseType = LicenseType.PERSONAL
     valid_from: date | None = None
     valid_to: date | None = None
     tags: tuple[str, ...] = ()
@@ -264,7 +263,7 @@ def expire_unconfirmed(session: Session) -> int:
         .where(
             TrainingRun.confirmed_at.is_(None),
             TrainingRun.finished_at.is_(None),
-            TrainingRun.uploads_expire_at < func.clock_timestamp(),
+            TrainingRun.uploads_expire_at < func.statement_timestamp(),
         )
         .with_for_update(skip_locked=True)
     ).all()
@@ -296,8 +295,7 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
         artist_id=artist.user_id,
         name=new.name,
         description=new.description,
-        price_tokens=new.price_tokens,
-        license_type=new.license_type,
+        **new.prices.columns(),
         valid_from=new.valid_from or market.today(),
         valid_to=new.valid_to,
         tags=style_tags,

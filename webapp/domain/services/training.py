@@ -12,6 +12,7 @@ from webapp.domain.models.account import Artist
 from webapp.domain.models.documents import LossPoint, Progress
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import NotificationType
+from webapp.domain.models.outgoing_webhook import WebhookEvent
 from webapp.domain.models.style import (
     Artwork,
     ArtworkStatus,
@@ -20,7 +21,13 @@ from webapp.domain.models.style import (
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import artworks, checkpoints, notifications, offers
+from webapp.domain.services import (
+    artworks,
+    checkpoints,
+    notifications,
+    offers,
+    outgoing_webhooks,
+)
 from webapp.domain.services.artworks import MIN_IMAGES, UnusableArtwork
 from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.signatures import ArtistSignature
@@ -72,6 +79,7 @@ class Unproved:
     adapter_key: str
     adapter_sha256: str
     sample_keys: list[str]
+    base_sample_keys: list[str]
 
 
 @dataclass(frozen=True)
@@ -218,7 +226,13 @@ def publication(session: Session, lease: Lease) -> Publication:
     return Publication(
         lease=lease,
         checkpoints=[
-            Unproved(each.id, each.adapter_key or "", each.adapter_sha256, each.sample_keys)
+            Unproved(
+                checkpoint_id=each.id,
+                adapter_key=each.adapter_key or "",
+                adapter_sha256=each.adapter_sha256,
+                sample_keys=each.sample_keys,
+                base_sample_keys=each.base_sample_keys,
+            )
             for each in checkpoints.of_run(session, lease.ref)
         ],
         signature=ArtistSignature.of(artist),
@@ -251,11 +265,13 @@ def publish(
     if style.publish == PublishWhen.WHEN_TRAINED:
         offers.put_on_sale(session, style, last, cover=0)
         _notify_artist(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)
+        _tell_trained(session, style, is_on_sale=True)
         return True
     style.thumbnail_key = last.thumbnail_keys[0]
     session.flush()
     pipelines.advance_style(session, style.id, TrainingStatus.TRAINED)
     _notify_artist(session, style, run, NotificationType.STYLE_TRAINED)
+    _tell_trained(session, style, is_on_sale=False)
     return True
 
 
@@ -285,6 +301,12 @@ def fail(session: Session, run_id: int, cause: str, message: str) -> None:
     run.finished_at = func.clock_timestamp()
     style = session.scalars(select(Style).where(Style.id == run.style_id)).one()
     _notify_artist(session, style, run, NotificationType.STYLE_TRAINING_FAILED)
+    outgoing_webhooks.tell(
+        session,
+        style.artist_id,
+        WebhookEvent.STYLE_TRAINING_FAILED,
+        {"style_id": style.id, "cause": cause},
+    )
 
 
 def cancel(session: Session, run: TrainingRun) -> bool:
@@ -311,6 +333,15 @@ def _end_badly(session: Session, style_id: int) -> bool:
         return False
     to = TrainingStatus.TRAINED if is_trained else TrainingStatus.FAILED
     return pipelines.advance_style(session, style_id, to)
+
+
+def _tell_trained(session: Session, style: Style, *, is_on_sale: bool) -> None:
+    outgoing_webhooks.tell(
+        session,
+        style.artist_id,
+        WebhookEvent.STYLE_TRAINED,
+        {"style_id": style.id, "is_on_sale": is_on_sale},
+    )
 
 
 def _notify_artist(

@@ -74,6 +74,7 @@ def request(
         aspect_ratio=aspect_ratio,
         style_strength=style_strength,
         price_tokens=0,
+        license_type=style.license_type,
         adapter_sha256=checkpoint.adapter_sha256,
         checkpoint_id=checkpoint.id,
     )

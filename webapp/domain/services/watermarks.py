@@ -25,7 +25,7 @@ class Watermark:
 
 def draw() -> Watermark:
     """Return the watermark of a new order: a random number, and the newest key."""
-    return Watermark(secrets.randbits(NUMBER_BITS), max(settings().watermark_keys))
+    return Watermark(secrets.randbits(NUMBER_BITS), max(keys()))
 
 
 def assigned(session: Session, generation_id: int) -> Watermark:

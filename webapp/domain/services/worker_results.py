@@ -52,12 +52,13 @@ class TrainedAdapter:
 
 @dataclass(frozen=True)
 class ReportedCheckpoint:
-    """A checkpoint that a worker put into storage, with the samples rendered with it."""
+    """A checkpoint that a worker put into storage, with samples drawn with it and without."""
 
     step: int
     adapter_key: str
     adapter_sha256: str
     sample_keys: Sequence[str]
+    base_sample_keys: Sequence[str] = ()
     held_out_loss: float | None = None
     gain: MeasuredGain | None = None
 
@@ -209,17 +210,24 @@ def complete_segmentation(
 def read_checkpoint(
     storage: Storage, lease: Lease, reported: ReportedCheckpoint
 ) -> MadeCheckpoint | None:
-    """Return a reported checkpoint if its files are under the prefix of this lease, else None."""
+    """Return a reported checkpoint if its files are under the prefix of this lease, else None.
+
+    Base samples are none, or one for each sample.
+    """
     prefix = claimed_jobs.training_prefix(lease)
     content = fetched(storage, reported.adapter_key, prefix, reported.adapter_sha256)
-    if content is None or not claimed_jobs.is_under(prefix, reported.sample_keys):
+    samples, base_samples = list(reported.sample_keys), list(reported.base_sample_keys)
+    if content is None or not claimed_jobs.is_under(prefix, samples + base_samples):
+        return None
+    if base_samples and len(base_samples) != len(samples):
         return None
     return MadeCheckpoint(
         step=reported.step,
         adapter_key=reported.adapter_key,
         adapter_sha256=reported.adapter_sha256,
         adapter_size=len(content),
-        sample_keys=list(reported.sample_keys),
+        sample_keys=samples,
+        base_sample_keys=base_samples,
         held_out_loss=reported.held_out_loss,
         gain=reported.gain,
     )

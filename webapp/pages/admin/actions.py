@@ -109,6 +109,34 @@ TAGS: Actions = {
         {"is_flagged": False},
     ),
 }
+COLLECTIONS: Actions = {
+    "flag": Action(
+        "h",
+        _("Hide"),
+        _("Only the owner sees the collection, even if it is set to public."),
+        {"is_flagged": True},
+    ),
+    "unflag": Action(
+        "u",
+        _("Unhide"),
+        _("The collection is visible again if its owner has made it public."),
+        {"is_flagged": False},
+    ),
+}
+ARTWORKS: Actions = {
+    "flag": Action(
+        "h",
+        _("Hide"),
+        _("It is not shown any more, also if it is chosen again. The artist is notified."),
+        {"is_flagged": True},
+    ),
+    "unflag": Action(
+        "u",
+        _("Unhide"),
+        _("The artwork is shown again while its artist chooses it."),
+        {"is_flagged": False},
+    ),
+}
 USERS: Actions = {
     "close": Action(
         "c",
@@ -126,11 +154,40 @@ USERS: Actions = {
         {"is_active": True},
     ),
 }
+UNDONE_BY = {
+    "flag": "unflag",
+    "unflag": "flag",
+    "off": "on",
+    "on": "off",
+    "revoke": "reinstate",
+    "reinstate": "revoke",
+}
 ROLE = Action("r", _("Change role"), _("Administrators can see and change everything here."), {})
 RETRY = Action(
     "r",
     _("Retry now"),
     _("The job is queued at once, without waiting for its retry time."),
+    {},
+)
+SETTLE = Action(
+    "s",
+    _("Paid…"),
+    _("Transfer the money first. The tokens leave the site."),
+    {},
+)
+RETURN = Action(
+    "b",
+    _("Returned by the bank"),
+    _(
+        "Only if the money is back on the account of the platform. The tokens go back to the"
+        " artist's earnings."
+    ),
+    {},
+)
+DECLINE = Action(
+    "d",
+    _("Decline"),
+    _("The tokens go back to the artist's earnings."),
     {},
 )
 
@@ -144,6 +201,12 @@ _HIDE = Action(
     "h",
     _("Hide"),
     _("It is hidden from everyone else, and all open reports about it are resolved."),
+    {},
+)
+_KEEP_HIDDEN = Action(
+    "h",
+    _("Keep hidden"),
+    _("It is hidden already. All open reports about it are resolved."),
     {},
 )
 _CLOSE = Action(
@@ -188,7 +251,8 @@ def verdicts(case: Case, admin_id: int) -> Actions:
     if not case.exists:
         return {Verdict.DISMISS: _DISMISS}
     is_user = case.target_type == ReportTarget.USER
-    ends: Actions = {} if is_user else {Verdict.HIDE: _HIDE}
+    hide = _KEEP_HIDDEN if case.is_hidden else _HIDE
+    ends: Actions = {} if is_user else {Verdict.HIDE: hide}
     author = case.author
     if author is not None and author.is_active and author.id != admin_id:
         ends[Verdict.CLOSE] = _CLOSE_USER if is_user else _CLOSE

@@ -4,7 +4,7 @@ from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
 from webapp.domain.models.report import ReportTarget
-from webapp.domain.queries import attention, cases as case_queries
+from webapp.domain.queries import attention, audit as audit_queries, cases as case_queries
 from webapp.domain.services import cases as services
 from webapp.domain.services.cases import Verdict
 from webapp.extensions import db, storage
@@ -52,7 +52,10 @@ def queue() -> str:
 def flagged() -> str:
     """Show hidden items."""
     page = case_queries.flagged(db.session(), storage(), page=bodies.page(forms.query(PageQuery)))
-    return render_template("admin/flagged.html", page=page)
+    hidings = audit_queries.hidings(
+        db.session(), [(each.target_type, each.target_id) for each in page.results]
+    )
+    return render_template("admin/flagged.html", page=page, hidings=hidings)
 
 
 @blueprint.post("/cases/<target_type>/<id:target_id>")
@@ -72,7 +75,12 @@ def decide(target_type: str, target_id: int) -> Response:
         )
         return form.action
 
-    return forms.respond(action)
+    return forms.respond(action, _count)
+
+
+def _count() -> str:
+    count = attention.counts(db.session()).cases
+    return render_template("admin/case_count.html", count=count, is_news=True)
 
 
 def _target(name: str) -> ReportTarget:

@@ -1,4 +1,4 @@
-"""/admin/styles, /images, /comments, /tags: user content, to be hidden or shown."""
+"""/admin/styles, /images, /comments, /tags, /collections, /artworks: content to hide or show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from webapp.domain.queries import (
     generations as generation_queries,
     licenses as license_queries,
     moderation as moderation_queries,
+    shown_artworks,
     styles as style_queries,
 )
 from webapp.domain.queries.answers import extended
@@ -30,6 +31,12 @@ from webapp.schemas.admin import ModerationQuery
 
 blueprint = Blueprint("content", __name__)
 Change = Callable[[int, Changes, str], None]
+
+
+class ContentQuery(ModerationQuery):
+    """The query of a list: `person` is a name, an e-mail address or a number."""
+
+    person: forms.Person | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,26 @@ def _change_tag(tag_id: int, changes: Changes, reason: str) -> None:
     moderation.change_tag(db.session(), admin=user(), tag_id=tag_id, changes=changes, reason=reason)
 
 
+def _change_collection(collection_id: int, changes: Changes, reason: str) -> None:
+    moderation.change_collection(
+        db.session(),
+        admin=user(),
+        collection_id=collection_id,
+        is_flagged=bool(changes["is_flagged"]),
+        reason=reason,
+    )
+
+
+def _change_artwork(artwork_id: int, changes: Changes, reason: str) -> None:
+    moderation.change_artwork(
+        db.session(),
+        admin=user(),
+        artwork_id=artwork_id,
+        is_flagged=bool(changes["is_flagged"]),
+        reason=reason,
+    )
+
+
 CONTENT: dict[str, Content] = {
     "styles": Content(
         actions.STYLES,
@@ -115,6 +142,20 @@ CONTENT: dict[str, Content] = {
         lambda filters, page: moderation_queries.tags(db.session(), filters=filters, page=page),
         _change_tag,
     ),
+    "collections": Content(
+        actions.COLLECTIONS,
+        lambda filters, page: moderation_queries.collections(
+            db.session(), filters=filters, page=page
+        ),
+        _change_collection,
+    ),
+    "artworks": Content(
+        actions.ARTWORKS,
+        lambda filters, page: shown_artworks.for_admin(
+            db.session(), storage(), filters=filters, page=page
+        ),
+        _change_artwork,
+    ),
 }
 
 
@@ -122,14 +163,24 @@ CONTENT: dict[str, Content] = {
 @admin
 def index(name: str) -> str:
     """Show one kind of content, newest first."""
-    query = forms.query(ModerationQuery)
+    query = forms.query(ContentQuery)
+    person = moderation_queries.user_named(db.session(), query.person) if query.person else None
     filters = ModerationFilter(
-        is_flagged=query.is_flagged, is_active=query.is_active, q=query.q, user_id=query.user_id
+        is_flagged=query.is_flagged,
+        is_active=query.is_active,
+        q=query.q,
+        user_id=forms.sought_id(person, query.person) if query.person else query.user_id,
     )
     content = CONTENT[name]
     page = content.read_page(filters, bodies.page(query))
     return render_template(
-        f"admin/{name}.html", name=name, page=page, filters=filters, content_actions=content.actions
+        f"admin/{name}.html",
+        name=name,
+        page=page,
+        filters=filters,
+        sought=query.person or query.user_id,
+        is_nobody=query.person is not None and person is None,
+        content_actions=content.actions,
     )
 
 
@@ -144,6 +195,11 @@ def change(name: str, row_id: int) -> Response:
         if form.action not in content.actions:
             raise forms.unknown_action()
         content.change(row_id, dict(content.actions[form.action].change), form.reason)
-        return "changed"
+        return form.action
 
-    return forms.respond(action)
+    def undoing() -> str:
+        name = actions.UNDONE_BY.get(forms.form(ActionForm).action)
+        action = content.actions.get(name or "")
+        return render_template("admin/undo.html", name=name, action=action) if action else ""
+
+    return forms.respond(action, undoing)

@@ -1,25 +1,32 @@
 """Read the forms of administrators, and answer them in their row or with a page."""
 
+import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import make_response, redirect, render_template, request
 from flask_babel import gettext
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from webapp.domain.errors import DomainError, ValidationFailed
+from webapp.domain.queries.answers import UserName
 from webapp.extensions import db
 from webapp.http.google import local_path
 from webapp.pages.admin import labels
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.admin import Reason
-from webapp.schemas.fields import Body
+from webapp.schemas.fields import MAX_BIGINT, Body, SeenText
 
 Model = TypeVar("Model", bound=BaseModel)
 DONE = "done"
+# A username, a number, or an e-mail address, whose length is that of the column.
+Person = Annotated[SeenText, Field(max_length=255)]
+# The number of a picture or its address, which people copy with the host and more.
+Picture = Annotated[SeenText, Field(max_length=500)]
+PICTURE = re.compile(r"(?:(?:\S*/)?g/)?([0-9]{1,19})/?(?:[?#]\S*)?", re.ASCII)
 
 
 class ActionForm(Body):
@@ -43,10 +50,27 @@ def _filled(fields: MultiDict[str, str]) -> dict[str, str]:
     return {name: text for name, text in fields.items() if text.strip()}
 
 
-def respond(action: Callable[[], str]) -> Response:
+def sought_id(person: UserName | None, typed: str | None) -> int | None:
+    """Return the id of the person whom a search names; 0, which nobody has, if there is none.
+
+    None if nothing was typed.
+    """
+    return (person.id if person else 0) if typed else None
+
+
+def picture_number(typed: str | None) -> int | None:
+    """Return the number of a picture from it or from its address; 0 for any other text."""
+    if typed is None:
+        return None
+    found = PICTURE.fullmatch(typed.strip())
+    return int(found[1]) if found and int(found[1]) <= MAX_BIGINT else 0
+
+
+def respond(action: Callable[[], str], news: Callable[[], str] | None = None) -> Response:
     """Run an action and answer with its outcome; an error changes nothing.
 
-    `action` returns the key of its message in `labels.DONE`.
+    `action` returns the key of its message in `labels.DONE`, and `news` further HTML for a page
+    that stays.
     """
     try:
         done = action()
@@ -55,7 +79,8 @@ def respond(action: Callable[[], str]) -> Response:
     except DomainError as error:
         return refuse(labels.refusal(error), error.status)
     if is_fragment():
-        return make_response(render_template("admin/outcome.html", message=labels.DONE[done]))
+        outcome = render_template("admin/outcome.html", message=labels.DONE[done])
+        return make_response(outcome + (news() if news else ""))
     return redirect(_back(done), 303)
 
 

@@ -8,18 +8,20 @@ from webapp.extensions import app_settings
 from webapp.pages.admin import (
     actions,
     cases,
+    change_words,
     content,
     labels,
     ledger,
     log,
     operations,
     payments,
+    payouts,
     refunds,
     users,
 )
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-for each in (cases, users, content, ledger, payments, refunds, operations, log):
+for each in (cases, users, content, ledger, payments, payouts, refunds, operations, log):
     blueprint.register_blueprint(each.blueprint)
 
 
@@ -28,6 +30,7 @@ def context() -> dict[str, object]:
     """Give templates the labels and actions."""
     return {
         "labels": labels,
+        "change_words": change_words,
         "offered": actions.offered,
         "actions": actions,
         "flower_url": app_settings().flower_url,

@@ -19,7 +19,24 @@ DONE: dict[str, LazyString] = {
     "close": _("The account is closed."),
     "dismiss": _("Reports dismissed."),
     "changed": _("Done. The change was logged."),
+    "flag": _("Hidden. The change was logged."),
+    "unflag": _("Not hidden any more. The change was logged."),
+    "off": _("Off sale. The change was logged."),
+    "on": _("On sale. The change was logged."),
+    "private": _("Private. The change was logged."),
+    "revoke": _("The licence is revoked. The change was logged."),
+    "reinstate": _("The licence is valid again. The change was logged."),
+    "reopen": _("The account is open again. The change was logged."),
+    "role": _("The role is changed. The change was logged."),
     "refunded": _("Refunded. The refund was logged."),
+    "settled": _("Recorded as paid out. The artist was notified."),
+    "settled_closed": _("Recorded as paid out. The account is closed: nobody was notified."),
+    "declined": _("Declined. The artist was notified."),
+    "declined_closed": _("Declined. The account is closed: nobody was notified."),
+    "returned": _("Recorded as returned by the bank. The artist was notified."),
+    "returned_closed": _(
+        "Recorded as returned by the bank. The account is closed: nobody was notified."
+    ),
     "queued": _("The job was queued again."),
 }
 TARGETS: dict[str, LazyString] = {
@@ -28,12 +45,15 @@ TARGETS: dict[str, LazyString] = {
     ReportTarget.COMMENT: _("Comment"),
     ReportTarget.USER: _("User"),
     ReportTarget.TAG: _("Tag"),
+    ReportTarget.COLLECTION: _("Collection"),
 }
 # Further objects of the audit log.
 OBJECTS: dict[str, LazyString] = TARGETS | {
     "report": _("Report"),
+    "artwork": _("Artwork"),
     "license": _("Licence"),
     "purchase": _("Payment"),
+    "payout": _("Payout"),
     "job": _("Job"),
 }
 REASONS: dict[str, LazyString] = {
@@ -53,7 +73,7 @@ TRANSFERS: dict[str, LazyString] = {
     TransferKind.BONUS: _("Welcome bonus"),
     TransferKind.GRANT: _("Grant"),
     TransferKind.HOLD: _("Picture ordered"),
-    TransferKind.PAYOUT: _("Payout to the artist"),
+    TransferKind.PAYOUT: _("Price of a picture, to its artist"),
     TransferKind.REFUND: _("Refund of a failed picture"),
     TransferKind.REVERSAL: _("Refund by an administrator"),
     TransferKind.PURCHASE: _("Payment"),
@@ -61,10 +81,15 @@ TRANSFERS: dict[str, LazyString] = {
     TransferKind.CONVERSION: _("Earned tokens made available"),
     TransferKind.CONVERSION_BACK: _("Made earned again for a refund"),
     TransferKind.COVER: _("Refund paid by the platform"),
+    TransferKind.PAYOUT_REQUEST: _("Payout requested"),
+    TransferKind.PAYOUT_SETTLEMENT: _("Paid out"),
+    TransferKind.PAYOUT_RETURN: _("Payout declined or withdrawn"),
+    TransferKind.PAYOUT_REVERSAL: _("Payout returned by the bank"),
 }
 ACCOUNTS: dict[str, LazyString] = {
     AccountKind.SPENDABLE: _("available"),
     AccountKind.EARNED: _("earned"),
+    AccountKind.PAYOUT: _("payout"),
     AccountKind.ESCROW: _("Held"),
     AccountKind.PLATFORM: _("Platform"),
 }
@@ -103,6 +128,14 @@ REFUSALS: dict[str, LazyString] = {
     purchase_refunds.NOT_PAID: _(
         "This payment was never completed, so there is nothing to refund."
     ),
+    "NOT_FOUND_PAYMENT": _("The provider refused the refund: it does not know this payment."),
+    "ALREADY_CANCELED_PAYMENT": _(
+        "The provider refused the refund: it has refunded this payment already."
+    ),
+    "NOT_CANCELABLE_PAYMENT": _(
+        "The provider refused the refund: this payment cannot be refunded any more."
+    ),
+    "NOT_CANCELABLE_AMOUNT": _("The provider refused the refund: this amount cannot be refunded."),
 }
 PROVIDER_REFUSED = _("The provider refused the refund: %(code)s.")
 PROVIDER_AWAY = _(

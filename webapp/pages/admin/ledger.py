@@ -13,7 +13,7 @@ from webapp.extensions import db
 from webapp.http import bodies
 from webapp.http.access import admin
 from webapp.pages.admin import forms
-from webapp.schemas.fields import Id, PageQuery, SeenText
+from webapp.schemas.fields import PageQuery, SeenText
 
 blueprint = Blueprint("ledger", __name__)
 DECEMBER = 12
@@ -23,9 +23,9 @@ Month = Annotated[str, Field(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")]
 class LedgerQuery(PageQuery):
     """GET /admin/ledger."""
 
-    person: Annotated[SeenText, Field(max_length=100)] | None = None
+    person: forms.Person | None = None
     kind: TransferKind | None = None
-    generation_id: Id | None = None
+    generation_id: forms.Picture | None = None
     order_id: Annotated[SeenText, Field(max_length=64)] | None = None
     month: Month | None = None
 
@@ -37,11 +37,11 @@ def index() -> str:
     query = forms.query(LedgerQuery)
     session = db.session()
     since, until = _bounds(query.month)
-    person = query.person and moderation_queries.user_named(session, query.person)
+    person = moderation_queries.user_named(session, query.person) if query.person else None
     filters = LedgerFilter(
-        user_id=person.id if person else 0 if query.person else None,
+        user_id=forms.sought_id(person, query.person),
         kind=query.kind,
-        generation_id=query.generation_id,
+        generation_id=forms.picture_number(query.generation_id),
         order_id=query.order_id,
         since=since,
         until=until,

@@ -21,7 +21,7 @@ class LogQuery(PageQuery):
 
     object_type: Annotated[SeenText, Field(max_length=20)] | None = None
     object_id: Annotated[SeenText, Field(max_length=40)] | None = None
-    admin: Annotated[SeenText, Field(max_length=100)] | None = None
+    admin: forms.Person | None = None
 
 
 @blueprint.get("/log")
@@ -30,11 +30,11 @@ def index() -> str:
     """Show the audit log, newest first."""
     query = forms.query(LogQuery)
     session = db.session()
-    person = query.admin and moderation_queries.user_named(session, query.admin)
+    person = moderation_queries.user_named(session, query.admin) if query.admin else None
     filters = AuditFilter(
         object_type=query.object_type,
         object_id=query.object_id,
-        admin_id=person.id if person else 0 if query.admin else None,
+        admin_id=forms.sought_id(person, query.admin),
     )
     page = audit_queries.changes(session, filters=filters, page=bodies.page(query))
     return render_template("admin/log.html", page=page, query=query)

@@ -24,6 +24,7 @@ def index() -> str:
         stuck=stuck_jobs.stuck(session),
         dead=stuck_jobs.dead(session),
         queues=operations.queues(session),
+        LEDGER=heartbeats.LEDGER,
         heartbeats=heartbeats.latest(session),
         now=datetime.now(UTC),
     )

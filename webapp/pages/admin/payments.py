@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from pydantic import Field
 from werkzeug.wrappers import Response
 
+from webapp.domain.errors import NotFound
 from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.queries import purchases as purchase_queries
 from webapp.domain.services import reconciliation
@@ -23,7 +24,7 @@ DAY = timedelta(days=1)
 class OrderQuery(Body):
     """GET /admin/payments."""
 
-    order_id: Annotated[SeenText, Field(max_length=64)] | None = None
+    order_id: Annotated[SeenText, Field(max_length=500)] | None = None
 
 
 class CompareQuery(Body):
@@ -38,16 +39,25 @@ class CompareQuery(Body):
 def index() -> str | Response:
     """Show open payments, and the differences of the last comparison with the provider."""
     query = forms.query(OrderQuery)
-    if query.order_id is not None:
+    if query.order_id is not None and _exists(query.order_id):
         return redirect(url_for("pages.admin.payments.show", order_id=query.order_id))
     today = datetime.now(UTC).date()
     return render_template(
         "admin/payments.html",
+        unknown=query.order_id,
         purchases=purchase_queries.without_outcome(db.session()),
         last=reconciliation.last_comparison(db.session()),
         since=today - DAY,
         until=today,
     )
+
+
+def _exists(order_id: str) -> bool:
+    try:
+        purchase_queries.one(db.session(), order_id=order_id)
+    except NotFound:
+        return False
+    return True
 
 
 @blueprint.get("/payments/compare")

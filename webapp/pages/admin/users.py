@@ -73,6 +73,6 @@ def change(user_id: int) -> Response:
         moderation.change_user(
             db.session(), admin=user(), user_id=user_id, changes=changes, reason=form.reason
         )
-        return "changed"
+        return form.action
 
     return forms.respond(action)

@@ -9,8 +9,8 @@ _BUYERS = Section(
     title=_("For buyers"),
     points=(
         _(
-            "Choose a style. Its page shows sample pictures, the artist, the licence and the price"
-            " of one picture in tokens."
+            "Choose a style. Its page shows sample pictures, the artist, the licences, and the"
+            " price of one picture of each size in tokens."
         ),
         _(
             "Order with tags. The price is fixed when you order, and the tokens are held until the"
@@ -35,8 +35,13 @@ _TOKENS = Section(
             " person."
         ),
         _(
-            "Each artist sets the price of a picture, from %(lowest_price)s to %(highest_price)s"
-            " tokens."
+            "Each artist sets the price of a picture of %(square_side)s × %(square_side)s pixels,"
+            " from %(lowest_price)s to %(highest_price)s tokens."
+        ),
+        _(
+            "A larger picture costs as many times more as it has more pixels, but never more than"
+            " %(highest_price)s tokens: Portrait %(portrait_factor)s times, Large"
+            " %(large_factor)s times."
         ),
     ),
     table=Table.TOKENS,
@@ -47,7 +52,8 @@ _ARTISTS = Section(
     points=(
         _(
             "Upload at least %(least_artworks)s artworks and confirm that you hold the rights to"
-            " them. They train your style. They are not shown to others, licensed or passed on."
+            " them. They train your style. They are not licensed or passed on, and shown to others"
+            " only if you choose some of them, as small copies."
         ),
         _(
             "Draw your signature. It is put on every picture in your style, visibly, at the bottom"
@@ -58,8 +64,8 @@ _ARTISTS = Section(
             " on sale if you are content with it."
         ),
         _(
-            "You choose the price, the licence and its last day, and you can stop the sale at any"
-            " time. Licences that were sold stay valid."
+            "You choose the licences, a price for each and their last day, and you can stop the"
+            " sale at any time. Licences that were sold stay valid."
         ),
     ),
     links=(Link("/become-artist", _("Become an artist")),),
@@ -69,13 +75,24 @@ _EARNINGS = Section(
     title=_("What an artist earns"),
     points=(
         _(
-            "For each delivered picture you earn its whole price in tokens. This site deducts"
-            " nothing."
+            "For each delivered picture you earn its whole price in tokens, whatever its size. This"
+            " site deducts nothing."
         ),
         _("Earned tokens are in your wallet, apart from the tokens that you can spend."),
+        _("Earned tokens can be spent on pictures, once you make them available in your wallet."),
         _(
-            "Earned tokens can be spent on pictures, once you make them available in your wallet."
-            " Today they cannot be paid out in money, and there is no date for payouts."
+            "Earned tokens can also be paid out in money: each is worth ₩%(payout_worth)s, and a"
+            " payout takes at least %(payout_least)s of them. An administrator makes the bank"
+            " transfer, less the tax that the law requires to be withheld."
+        ),
+        _(
+            "What you earn with your own orders in your own styles is never paid out in money. You"
+            " can make it available and spend it on pictures."
+        ),
+        _("The money of a payout is transferred within %(payout_days)s days of its request."),
+        _(
+            "You can withdraw a request for a payout until it is paid. If it is declined, or if the"
+            " bank returns the money, you see the reason, and its tokens are earned tokens again."
         ),
         _(
             "If an administrator refunds a delivered picture to its buyer, its price is taken from"
@@ -98,7 +115,7 @@ _SETS = Section(
         ),
         _(
             "A part painted in the style of an artist is also a licensed picture: it costs the"
-            " price of the style in tokens, and needs an account."
+            " price of the style in tokens, whatever its size, and needs an account."
         ),
         _("The files of an album are deleted %(album_days)s days after it was created."),
     ),
@@ -133,7 +150,8 @@ _MARKS = Section(
         ),
         _(
             "A mark alone proves nothing, because it can be copied. So a picture that is checked is"
-            " also compared with the delivered one."
+            " also compared with the delivered one. If it is too changed for that, the result only"
+            " says that the licence is probably valid."
         ),
         _(
             "Finished photos of Sets carry no invisible mark: their protected parts stay exactly as"

@@ -31,7 +31,21 @@ _STORED = Section(
             "Artists: artist name, e-mail address, signature, artworks with tags, and the text"
             " about your rights that you confirmed, with the time."
         ),
+        _(
+            "Artists who request a payout: amounts, times, and the reference of the bank transfer."
+            " Numbers of bank accounts are not stored on this site."
+        ),
+        _("Pages of artists: banner, text, links and pinned pictures."),
         _("Comments, likes, follows, reports and notifications."),
+        _(
+            "API keys: name, permissions, the first characters of the secret with a hash of it, and"
+            " the day of the last use."
+        ),
+        _(
+            "Webhooks: the address of your server, the secret that signs messages, the chosen"
+            " events, and the messages of the last %(webhook_days)s days."
+        ),
+        _("How often the page of a style was opened each day, without who opened it."),
         _(
             "Payments: what was bought, the price, the state, and the number and receipt of Toss"
             " Payments. This site gets no card data."
@@ -77,6 +91,10 @@ _OTHERS = Section(
             "Toss Payments, when you pay: the number of the payment, what is bought and the price."
             " You enter the data of your card there."
         ),
+        _(
+            "Your own server, if you add its address as a webhook: what happened, and the numbers"
+            " of pictures, styles and licences. An artist's server is not told who ordered."
+        ),
         _("The hosting provider, on whose machines this site runs, if the contact page names one."),
         _(
             "A service for error reports, if the operator uses one: technical data with internal"
@@ -98,6 +116,10 @@ _BROWSER = Section(
             " %(browser_hours)s hour, which limits the number of attempts."
         ),
         _("Cookies for language, theme and time zone (lang, theme, timezone): for a year."),
+        _(
+            "A cookie for the tour of a new account (tour): for %(sign_in_days)s days, or until you"
+            " end the tour."
+        ),
         _(
             "Drafts of new styles and orders, settings of pages, and the key of an account of Sets"
             " without sign-in: in the storage of the browser."
@@ -152,22 +174,34 @@ _CHOICES = Section(
             "If other people have ordered pictures in your style, the account is closed but not"
             " deleted, because their licences depend on it."
         ),
-        _("For everything else, for example to get a copy of your data, ask the operator."),
+        _("You can make a copy of your data in the settings."),
+        _("For everything else ask the operator."),
     ),
     links=(Link("/me/settings", _("Settings")), Link("/contact", _("Contact"))),
 )
-# What the version of 2026-11-30 adds: collections of pictures.
-_STORED_WITH_COLLECTIONS = replace(
+# What the version of 2026-11-30 adds: collections of pictures, artworks that artists show, and the
+# mail digest.
+_STORED_TODAY = replace(
     _STORED,
     points=(
         *_STORED.points,
         _("Collections: their names and descriptions, and which pictures are in them."),
+        _("Artworks that artists show: which, their order and titles, and a small copy of each."),
+        _(
+            "Mail digest, if you switch it on: how often, the language, your e-mail address, and"
+            " when mails were sent, with the number of notifications in them."
+        ),
     ),
 )
 _SEEN_WITH_COLLECTIONS = replace(
     _SEEN,
     points=(
-        *_SEEN.points,
+        *_SEEN.points[:-1],
+        _(
+            "Artworks of artists are not shown to other people, except those that an artist chooses"
+            " to show: as a small copy without metadata, until the artist takes them back."
+        ),
+        _("Photos of Sets are not shown to other people."),
         _(
             "A public collection with your name, and the public pictures in it. A private one is"
             " seen by you alone."
@@ -184,16 +218,44 @@ _CHOICES_WITH_COLLECTIONS = replace(
         ),
     ),
 )
+_MAILS = Section(
+    id="mails",
+    title=_("Mails to you"),
+    paragraphs=(
+        _(
+            "This site sends mails only if you ask for them in the notification settings: a summary"
+            " of the unread notifications of your own account. They contain no advertising and"
+            " no pictures, and nothing in them reports that they were opened."
+        ),
+        _(
+            "Each mail has a link that ends these mails, without signing in. Records of sent mails"
+            " are deleted after %(digest_days)s days."
+        ),
+    ),
+    links=(Link("/notifications/settings", _("Notification settings")),),
+)
+_OTHERS_WITH_MAILS = replace(
+    _OTHERS,
+    points=(
+        *_OTHERS.points[:2],
+        _(
+            "The mail service of this site and your own, if you switch on the mail digest: your"
+            " e-mail address and the text of the mail."
+        ),
+        *_OTHERS.points[2:],
+    ),
+)
 VERSIONS: Versions = {
     "2026-11-30": Document(
         title=_("Privacy policy"),
         summary=_("What this site stores about you, who sees it, and when it is deleted."),
         sections=(
             _WHO,
-            _STORED_WITH_COLLECTIONS,
+            _STORED_TODAY,
             _SEEN_WITH_COLLECTIONS,
             _VERIFIED,
-            _OTHERS,
+            _MAILS,
+            _OTHERS_WITH_MAILS,
             _BROWSER,
             _DELETED,
             _CHOICES_WITH_COLLECTIONS,

@@ -99,7 +99,10 @@ _DEADLINES = Section(
             "Tokens and credits have no expiry date. But an account of Sets without sign-in is"
             " deleted with its credits after %(unused_days)s days without use."
         ),
-        _("If you close your account, you lose its tokens and credits. Ask for a refund before."),
+        _(
+            "If you close your account, you lose its tokens and credits. Ask for a refund or a"
+            " payout before."
+        ),
         _("Rights that the law gives you are not limited by this policy."),
     ),
 )

@@ -26,8 +26,9 @@ _ACCOUNT = Section(
             " refused."
         ),
         _(
-            "You can close your account in the settings at any time, once no picture and no"
-            " training is in progress. Before you confirm, the page shows what will be deleted."
+            "You can close your account in the settings at any time, once no picture, no training"
+            " and no payout is in progress. Before you confirm, the page shows what will be"
+            " deleted."
         ),
         _(
             "An administrator can close an account, for example after a report. Its styles are then"
@@ -60,7 +61,7 @@ _ORDERS = Section(
         ),
         _("You can cancel a picture as long as nobody has begun to draw it."),
         _(
-            "You receive the licence that the style had on sale, in the version named by the"
+            "You receive the licence that you chose with the order, in the version named by the"
             " certificate. Its terms say what you may do with the picture."
         ),
         _(
@@ -81,12 +82,18 @@ _ARTISTS = Section(
         _(
             "You allow this site to learn your style from them and to sell pictures made in it,"
             " under the licence, the price and the period that you choose. The artworks themselves"
-            " are not licensed or published."
+            " are not licensed, and only those are published that you choose to show."
         ),
         _("You earn the whole price of each delivered picture, in tokens."),
+        _("Earned tokens can be spent on pictures, once you make them available in your wallet."),
         _(
-            "Earned tokens can be spent on pictures, once you make them available in your wallet."
-            " Today they cannot be paid out in money, and there is no date for payouts."
+            "Earned tokens can also be paid out in money: each is worth ₩%(payout_worth)s, and a"
+            " payout takes at least %(payout_least)s of them. An administrator makes the bank"
+            " transfer, less the tax that the law requires to be withheld."
+        ),
+        _(
+            "What you earn with your own orders in your own styles is never paid out in money. You"
+            " can make it available and spend it on pictures."
         ),
         _("You can stop the sale of a style. Licences that were sold stay valid."),
     ),

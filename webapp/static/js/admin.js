@@ -38,13 +38,18 @@ document.addEventListener("keydown", (event) => {
   ask(summary.parentElement); // focus at once: the next keys typed are the reason
 });
 
-// Opening an action focuses its reason field and closes the other actions of the row.
+// Opening an action focuses its reason, or its first field, and closes the other actions of the row.
 function ask(action) {
   for (const other of action.parentElement.querySelectorAll("details.action[open]")) {
     if (other !== action) other.open = false;
   }
-  action.querySelector("[name=reason]").focus();
+  (action.querySelector("[name=reason]") ?? action.querySelector("input:not([type=hidden])")).focus();
 }
+
+// The second click of a double click neither closes the form nor opens what has moved under it.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest(".action > summary")) event.preventDefault();
+});
 
 document.addEventListener("toggle", (event) => {
   const { target } = event;

@@ -32,6 +32,8 @@ export async function call(method, path, body, more = {}, isQuiet = method === "
     headers: headers(body === undefined ? more : { "Content-Type": "application/json", ...more }),
     body: body === undefined ? undefined : JSON.stringify(body),
     credentials: "same-origin",
+    // A like or a follow is shown at once: it must not be lost when the page is left at once.
+    keepalive: method !== "GET" && body === undefined,
   });
   const answer = await asked.catch(() => { throw unreached(isQuiet); });
   if (answer.status === 204) return null;

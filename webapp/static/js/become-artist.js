@@ -13,11 +13,16 @@ const pad = inks.pad(canvas);
 async function signature() {
   const [chosen] = file.files;
   if (chosen && chosen.size > MAX_BYTES) throw new ApiError(422, { message: file.dataset.tooLarge });
-  if (!chosen && pad.isEmpty()) throw new ApiError(422, { message: file.dataset.missing });
   return chosen ?? inks.png(inks.drawn(canvas));
 }
 
+function checkSignature() {
+  const isMissing = file.files.length === 0 && pad.isEmpty();
+  file.setCustomValidity(isMissing ? file.dataset.invalid : "");
+}
+
 async function upgrade() {
+  checkSignature();
   if (!problems.check(form)) return;
   const button = form.querySelector("button:not([type])");
   button.setAttribute("aria-busy", "true");
@@ -33,6 +38,9 @@ async function upgrade() {
   button.removeAttribute("aria-busy");
 }
 
+file.addEventListener("input", checkSignature);
+// What is drawn stands for the file.
+pad.addEventListener("endStroke", () => file.dispatchEvent(new Event("input")));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   upgrade();

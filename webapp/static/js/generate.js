@@ -1,4 +1,4 @@
-// Order pictures in place: live price, Ctrl+Enter, and a form that is kept while tokens are bought.
+// Order pictures in place: the price of the chosen licence and size, Ctrl+Enter, and a form that is kept while tokens are bought.
 // While the form is filled in, a preview asks for unknown tags and for pictures already owned.
 
 import { ApiError, call, newKey } from "./api.js";
@@ -19,9 +19,8 @@ const [prompt, negative] = fields;
 const signIn = document.getElementById("sign-in");
 const suggestions = [...document.querySelectorAll("[data-suggest] button")];
 const KEPT = `order:${form.dataset.style}`;
-const SECRET = ["csrf_token", "idempotency_key", "expected_price_tokens", "seen_unknown"];
+const SECRET = ["csrf_token", "idempotency_key", "expected_personal_price", "expected_commercial_price", "seen_total", "seen_unknown"];
 const LOOK_AFTER_MS = 300;
-let price = Number(form.dataset.price);
 let key = newKey();
 let sent = "";
 let looked = { text: "", found: null };
@@ -30,10 +29,21 @@ let timer = 0;
 const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
 const count = () => Number(new FormData(form).get("count"));
+const licence = () => new FormData(form).get("license_type");
+// What the form expects a picture of 512×512 pixels to cost, and what it then costs in a size.
+const expected = (kind = licence()) => form.elements[`expected_${kind}_price`];
+const shapes = [...form.elements.aspect_ratio];
+const shape = () => shapes.find((each) => each.checked);
+const priceOf = (kind, size) => Math.min(Number(expected(kind).value) * Number(size.dataset.factor), Number(form.dataset.most));
+const price = () => priceOf(licence(), shape());
+const tokens = (value) => (value === 1 ? form.dataset.oneToken : fill(form.dataset.tokens, { count: number(value) }));
 
 function showPrice() {
+  for (const each of shapes) each.closest("label").querySelector(".money").textContent = tokens(priceOf(licence(), each));
+  for (const each of form.querySelectorAll("[data-price]")) each.textContent = tokens(priceOf(each.dataset.price, shape()));
+  if (signIn) signIn.textContent = price() === 1 ? signIn.dataset.single : fill(signIn.dataset.text, { price: number(price()) });
   if (!buy || buy.disabled) return;
-  const total = price * count();
+  const total = price() * count();
   const { single, one, many } = buy.dataset;
   const text = count() === 1 ? one : many;
   buy.textContent = fill(total === 1 ? single : text, { count: count(), total: number(total) });
@@ -89,7 +99,8 @@ function order() {
     seed: seed === "" ? null : Number(seed),
     style_strength: Number(given.get("style_strength")),
     count: count(),
-    expected_price_tokens: price,
+    license_type: licence(),
+    expected_price_tokens: price(),
   };
 }
 
@@ -115,6 +126,7 @@ function restore() {
   prompt.set((words ?? "").split(","));
   negative.set((unwanted ?? "").split(","));
   for (const [name, value] of Object.entries(others)) {
+    if (name === "license_type" && !form.elements[`expected_${value}_price`]) continue; // no longer sold
     if (form.elements[name]) form.elements[name].value = value;
   }
   const strength = form.elements.style_strength.value;
@@ -168,8 +180,17 @@ async function place(body) {
   if (document.getElementById("seed-lock").checked) form.elements.seed.value = made.seed;
   showBalance();
   await refresh(made.batch.generation_ids);
-  if (matchMedia("(max-width: 60rem)").matches) tiles.firstElementChild?.scrollIntoView({ block: "center" });
+  bringIntoView(tiles.firstElementChild);
   followOpen();
+}
+
+// The button stands at the end of the form, the pictures beside its top or below it.
+function bringIntoView(tile) {
+  if (!tile) return;
+  const { top, bottom } = tile.getBoundingClientRect();
+  if (top >= 0 && bottom <= innerHeight) return;
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  tile.scrollIntoView({ block: "center", behavior: isStill ? "instant" : "smooth" });
 }
 
 function refused(error) {
@@ -181,15 +202,21 @@ function refused(error) {
   }
   else if (error.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   else {
-    if (error.code === "PRICE_CHANGED") price = error.details.price_tokens;
+    if (error.code === "PRICE_CHANGED") changePrice(error.details.price_tokens);
     problems.refused(form, error);
   }
+}
+
+// The price of a picture changed in the chosen size; at the highest price the style may cost more
+// than this, and then a smaller size is told its price with the next order.
+function changePrice(newPrice) {
+  expected().value = String(Math.ceil(newPrice / Number(shape().dataset.factor)));
 }
 
 function tooFew({ required, available }) {
   const text = dialog.querySelector("p[data-text]");
   const fewer = dialog.querySelector("[value=fewer]");
-  const affordable = Math.floor(available / price);
+  const affordable = Math.floor(available / price());
   text.textContent = fill(text.dataset.text, { required: number(required), available: number(available) });
   fewer.hidden = affordable < 1 || affordable >= count();
   fewer.textContent = fill(fewer.dataset.text, { count: affordable });
@@ -238,7 +265,10 @@ form.elements.style_strength.addEventListener("input", (event) => {
 });
 for (const box of document.querySelectorAll("[data-suggest]")) {
   box.hidden = false;
-  box.addEventListener("click", (event) => event.target.value && prompt.add(event.target.value));
+  box.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) prompt.add(button.value);
+  });
 }
 document.querySelector("[data-lock]").hidden = false;
 restore();

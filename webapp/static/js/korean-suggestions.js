@@ -15,7 +15,8 @@ export class KoreanSuggestions {
     this.list.setAttribute("role", "listbox");
     this.list.setAttribute("aria-label", input.dataset.korean);
     below.after(this.list);
-    for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", this.list.id]]) {
+    const controls = [input.getAttribute("aria-controls"), this.list.id].filter(Boolean).join(" ");
+    for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", controls]]) {
       input.setAttribute(name, value);
     }
     input.addEventListener("input", () => this.show());

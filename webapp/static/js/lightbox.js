@@ -1,9 +1,10 @@
-// Samples and pictures in a PhotoSwipe lightbox; without scripts the links open the file.
+// Samples, artworks and pictures in a PhotoSwipe lightbox; without scripts the links open the file.
+// An open lightbox has an entry of the history, so that Back closes it.
 
 import PhotoSwipeLightbox from "../vendor/photoswipe/photoswipe-lightbox.esm.min.js";
 
 const lightbox = new PhotoSwipeLightbox({
-  gallery: "#samples",
+  gallery: "#samples, #artworks",
   children: "a[data-pswp-width]",
   pswpModule: () => import("../vendor/photoswipe/photoswipe.esm.min.js"),
   bgOpacity: 0.94,
@@ -19,4 +20,16 @@ for (const link of document.querySelectorAll("#samples a[data-pswp-width]:not([d
   if (image.complete && image.naturalWidth) measure();
   else image.addEventListener("load", measure);
 }
+
+function leaveEntry() {
+  if (history.state?.lightbox) history.back();
+}
+
+lightbox.on("beforeOpen", () => history.pushState({ lightbox: true }, ""));
+lightbox.on("close", leaveEntry);
+addEventListener("popstate", () => {
+  if (!history.state?.lightbox) lightbox.pswp?.close();
+  else if (!lightbox.pswp) leaveEntry(); // by Forward
+});
+leaveEntry(); // reloaded while it was open
 lightbox.init();

@@ -16,6 +16,7 @@ const open = () => [...list.children].filter((tile) => OPEN.includes(tile.datase
 // Replace the tiles of these pictures with those of the server; new ones are added in front.
 export async function refresh(ids) {
   const query = new URLSearchParams(ids.map((id) => ["id", id]));
+  if (!document.hidden) query.set("seen", "1"); // what is told of them is read
   const answer = await fetch(`/g/tiles?${query}`, { headers: { "HX-Request": "true" } });
   if (!answer.ok) return;
   const piece = document.createElement("template");

@@ -2,6 +2,7 @@
 
 import * as api from "./sets-api.js";
 import { blank, EVERYWHERE, hasRules } from "./sets-state.js";
+import { areKnown, asShown, forgetStyles, isPainted, stylesOnSale } from "./sets-styles.js";
 import { fill } from "./sets-texts.js";
 
 const MOST_PREVIEWED = 3;
@@ -115,6 +116,7 @@ function selecting(state, context, page) {
         const asked = { concepts: [concept.name], prompts: concept.isOwn ? { [concept.name]: concept.prompt } : {} };
         const job = await api.call("POST", `/jobs/${state.id}/segment`, asked);
         state.take(api.normal(job));
+        if (!state.searched.includes(concept.name)) state.searched.push(concept.name);
         // Masks computed before are available at once.
         state.instances = await api.allInstances(state.id);
         state.instanceId ??= state.of(state.current, state.concept)[0]?.instance_id ?? null;
@@ -225,9 +227,31 @@ function applying(state, context, page) {
     }
     return found;
   }
+  const priced = (concepts) => Object.fromEntries(Object.entries(concepts).map(([name, setting]) => [name, asShown(setting)]));
+  function pricedBody(proposal) {
+    const { concepts, overrides, ...others } = state.body(proposal);
+    return { ...others, concepts: priced(concepts), overrides: overrides.map((each) => ({ ...each, concepts: priced(each.concepts) })) };
+  }
+  // Own rules of instances are stored with the prices that are shown now.
+  async function agree() {
+    const painted = state.instances.filter((each) => each.state === "include" && isPainted(each.rule));
+    const changes = painted.map((each) => ({ instance_id: each.instance_id, rule: asShown(each.rule) }));
+    if (changes.length) await api.call("PATCH", `/jobs/${state.id}/instances`, { changes });
+  }
+  const reuse = (photos) => attempt(page, async () => {
+    const made = await api.create({ source_job_id: state.id, ...photos }, api.newKey());
+    location.assign(`/sets/${made.job_id}`);
+  });
   async function start(body) {
-    const job = api.normal(await api.call("POST", `/jobs/${state.id}/execute`, body));
-    state.take(job);
+    let job = null;
+    try {
+      await agree();
+      job = await api.call("POST", `/jobs/${state.id}/execute`, body);
+    } catch (error) {
+      forgetStyles(); // their prices may have changed
+      throw error;
+    }
+    state.take(api.normal(job));
     state.shown = null;
     page.status("");
     page.useTool("tap");
@@ -253,26 +277,30 @@ function applying(state, context, page) {
     apply() {
       if (!state.filled.length) return page.say([context.texts.ruleFirst]);
       return busy("apply", async () => {
+        const painted = state.settings.filter(isPainted);
+        if (painted.length && !areKnown()) {
+          await stylesOnSale(context.call, painted.map((each) => each.value));
+          page.draw();
+          return page.say([context.texts.seePrices]);
+        }
         const bodies = state.filled.map((each, index) => ({
-          name: each.name || fill(context.texts.proposal, { letter: "ABC"[index] }), ...(each.rule_id ? { rule_id: each.rule_id } : {}), ...state.body(each),
+          name: each.name || fill(context.texts.proposal, { letter: "ABC"[index] }), ...(each.rule_id ? { rule_id: each.rule_id } : {}), ...pricedBody(each),
         }));
         const [{ name, ...only }] = bodies;
-        await start(bodies.length > 1 ? { variants: bodies } : only);
+        return start(bodies.length > 1 ? { variants: bodies } : only);
       });
     },
     cancel: () => attempt(page, async () => {
       await api.call("POST", `/jobs/${state.id}/cancel`);
       await page.load();
     }),
-    retry: () => attempt(page, async () => {
-      await api.call("POST", `/jobs/${state.id}/retry`, {});
+    retry: (items) => attempt(page, async () => {
+      await api.call("POST", `/jobs/${state.id}/retry`, { items });
       await page.load();
     }),
     export: (template, jobs) => api.download(state.id, template, jobs),
-    anotherRule: () => attempt(page, async () => {
-      const made = await api.create({ source_job_id: state.id }, api.newKey());
-      location.assign(`/sets/${made.job_id}`);
-    }),
+    anotherRule: () => reuse({}),
+    selectParts: (items) => reuse({ items }),
     showResultOf(job) { state.shown = job.job_id; page.useTool("compare"); page.draw(); },
     // Other jobs with the same photos; the results of two of them can be compared with this one's.
     async findFamily() {

@@ -11,7 +11,8 @@ import { drawComparison, drawResult } from "./sets-results.js";
 import { drawRules } from "./sets-rules.js";
 import { Stage } from "./sets-stage.js";
 import { isProposal, State } from "./sets-state.js";
-import { element, failureOf, fill, problemsOf, quiet, refuse, say } from "./sets-texts.js";
+import { isPainted, pricesOf, stylesOnSale } from "./sets-styles.js";
+import { element, failureOf, fill, problemsOf, quiet, refuse, say, stateOf } from "./sets-texts.js";
 
 const root = document.getElementById("album");
 const texts = JSON.parse(root.dataset.texts);
@@ -84,9 +85,7 @@ function draw() {
 function drawHead() {
   const { job } = state;
   document.getElementById("album-title").textContent = [state.preset.title, job.name].filter(Boolean).join(" · ");
-  const pill = document.getElementById("album-state");
-  pill.textContent = texts.states[job.status];
-  pill.className = `state ${job.status}`;
+  Object.assign(document.getElementById("album-state"), stateOf(job, texts));
   document.querySelector(".album-head .cancel-album").hidden = job.status !== "uploaded";
   document.getElementById("album-count").textContent = fill(texts.photos, { count: job.item_count });
   document.getElementById("album-credits").textContent = context.me ? fill(texts.youHave, { credits: fill(texts.credits, { count: context.me.credits }) }) : "";
@@ -104,6 +103,7 @@ function drawStage() {
   document.getElementById("stage-help").hidden = !state.isEditable;
   if (isSettled(photo) && waitsForCheck) document.getElementById("stage-status").textContent = "";
   waitsForCheck = !isSettled(photo);
+  stage.root.classList.toggle("waiting", waitsForCheck);
   if (waitsForCheck) {
     document.getElementById("stage-status").textContent = failureOf(photo, texts) ?? texts.photoStates[photo.status];
     stage.compareWith(null);
@@ -170,6 +170,18 @@ function drawBar() {
   document.getElementById("bar-note").textContent = checking ? fill(texts.beingChecked, { count: checking }) : extra
     ? fill(texts.priceMore, { proposals, reserved: state.job.item_count, extra })
     : fill(texts.priceReserved, { count: state.job.item_count });
+  drawStylePrices();
+}
+
+// What each painted part costs, beside the button that orders it.
+async function drawStylePrices() {
+  const line = document.getElementById("bar-styles");
+  const painted = state.settings.filter(isPainted);
+  if (painted.length) await stylesOnSale(askSite, painted.map((each) => each.value));
+  const prices = pricesOf(state.settings, texts);
+  line.hidden = prices.length === 0;
+  const text = fill(texts.eachPart, { prices: prices.join(", ") });
+  if (line.textContent !== text) line.textContent = text;
 }
 
 // ── tools and tabs ───────────────────────────────────────────────────────────────────────────

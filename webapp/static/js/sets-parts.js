@@ -8,6 +8,7 @@ import { element, fill } from "./sets-texts.js";
 const STATES = ["include", "lock", "exclude"];
 const THUMBNAIL = 112;
 const MOST_WORDS = 32;
+const LEAST_SCORE = 0.05; // a lower one tells nothing about a part that can be seen
 
 export function drawParts(box, state, context) {
   redraw(box, () => {
@@ -17,7 +18,7 @@ export function drawParts(box, state, context) {
       element("div", { className: "concepts", role: "group", ariaLabel: context.texts.concepts }, ...state.concepts.map((each) => conceptButton(each, state, context))),
       ownWords(state, context),
       element("h2", { textContent: fill(context.texts.inThisPhoto, { concept: concept.title }) }),
-      cards.length ? element("ul", { className: "instances" }, ...cards.map((each) => card(each, concept, state, context))) : element("p", { className: "none" , textContent: fill(context.texts.noneYet, { concept: concept.title }) }),
+      cards.length ? element("ul", { className: "instances" }, ...cards.map((each) => card(each, concept, state, context))) : element("p", { className: "none" , textContent: state.wasSearched(concept.name) ? context.texts.notFound : fill(context.texts.noneYet, { concept: concept.title }) }),
       ...conceptButtons(concept, cards, state, context),
     ];
   });
@@ -60,7 +61,7 @@ function card(instance, concept, state, context) {
   const name = `${concept.title} #${instance.number}`;
   const edit = element("button", { type: "button", className: "edit", ariaPressed: String(instance.instance_id === state.instanceId), ariaLabel: fill(texts.editInstance, { name }), "data-focus": `edit-${instance.instance_id}` }, canvas, element("b", { textContent: `#${instance.number}` }));
   edit.addEventListener("click", () => actions.chooseInstance(instance.instance_id));
-  const source = element("small", { textContent: texts.sources[instance.source] + (instance.source === "found" ? ` · ${Math.round(instance.score * 100)} %` : "") });
+  const source = element("small", { textContent: texts.sources[instance.source] + (instance.source === "found" && instance.score >= LEAST_SCORE ? ` · ${Math.round(instance.score * 100)} %` : "") });
   const parts = [source, stateChoice(instance, name, context), ownValue(instance, concept, name, state, context)];
   if (instance.state === "include" && state.photos.length > 1) parts.push(carryButton(instance, name, context));
   if (instance.source === "clicked") parts.push(removeButton(instance, name, context));

@@ -3,7 +3,7 @@
 import { isFinal } from "./sets-api.js";
 import { faceOf, inWords } from "./sets-setting.js";
 import { redraw } from "./sets-state.js";
-import { element, failureOf, fill, quiet, refuse } from "./sets-texts.js";
+import { element, failureOf, fill, quiet, refuse, stateOf } from "./sets-texts.js";
 
 const SPOKEN_STEP = 10; // percent
 
@@ -17,6 +17,7 @@ export function drawResult(box, state, context) {
       ...failures(state, context),
       ...(job.status === "done" ? [exportForm(state, context)] : []),
       appliedRules(state, context),
+      ...orders(state, context),
       ...(isFinal(job) ? [another(state, context)] : []),
       ...family(state, context),
     ];
@@ -50,11 +51,19 @@ function failures(state, { texts, actions }) {
   }
   const parts = [element("h3", { textContent: fill(texts.failed, { count: failed.length }) }), list];
   if (isFinal(state.job) && state.job.status !== "canceled") {
-    const retry = element("button", { type: "button", textContent: fill(texts.retry, { count: failed.length }), "data-focus": "retry" });
-    retry.addEventListener("click", actions.retry);
-    parts.push(retry);
+    // The same search would find as little again: the parts have to be selected in a new album.
+    const unfound = failed.filter(({ error }) => error?.code === "CONCEPT_NOT_FOUND");
+    const others = failed.filter((photo) => photo.width && !unfound.includes(photo));
+    parts.push(...onward("select-parts", texts.selectParts, unfound, actions.selectParts), ...onward("retry", texts.retry, others, actions.retry));
   }
   return [element("div", { className: "failed-photos" }, ...parts)];
+}
+
+function onward(name, text, photos, act) {
+  if (!photos.length) return [];
+  const button = element("button", { type: "button", textContent: fill(text, { count: photos.length }), "data-focus": name });
+  button.addEventListener("click", () => act(photos.map((photo) => photo.idx)));
+  return [button];
 }
 
 function exportForm(state, context) {
@@ -109,6 +118,19 @@ function appliedRules(state, context) {
   return element("div", { hidden: entries.length === 0 }, element("h2", { textContent: texts.appliedRules }), list);
 }
 
+// What was ordered for the photo that is shown: its tokens, licence and certificate.
+function orders(state, { texts }) {
+  const ordered = state.photo?.restyles ?? [];
+  if (!ordered.length) return [];
+  const list = element("ul", { className: "applied" });
+  for (const each of ordered) {
+    const price = fill(texts.styleFor, { style: texts.licences[each.license_type], count: each.price_tokens });
+    const certificate = each.certificate_url ? [" ", element("a", { href: each.certificate_url, textContent: texts.certificate })] : [];
+    list.append(element("li", {}, element("span", {}, element("b", { textContent: state.conceptOf(each.concept).title }), " ", element("small", {}, price), ...certificate)));
+  }
+  return [element("div", { className: "orders" }, element("h2", { textContent: texts.ordered }), list)];
+}
+
 function another(state, { texts, actions }) {
   const count = state.photos.filter((each) => each.width).length; // photos that could be decoded
   const button = element("button", { type: "button", className: "outline", textContent: fill(texts.anotherRule, { count }), "data-focus": "another-rule" });
@@ -122,7 +144,7 @@ function family(state, { texts }) {
   const others = (state.family ?? []).filter((job) => job.job_id !== state.job.job_id);
   if (!others.length) return [];
   const list = element("ul", { className: "family" });
-  for (const job of others) list.append(element("li", {}, element("a", { href: `/sets/${job.job_id}`, textContent: nameOf(job, texts) }), " ", element("span", { className: `state ${job.status}`, textContent: texts.states[job.status] })));
+  for (const job of others) list.append(element("li", {}, element("a", { href: `/sets/${job.job_id}`, textContent: nameOf(job, texts) }), " ", element("span", stateOf(job, texts))));
   return [element("div", {}, element("h2", { textContent: texts.samePhotos }), list)];
 }
 

@@ -61,7 +61,7 @@ function ruleRow(name, setting, state, context) {
   const problem = context.problems.get(name);
   details.addEventListener("toggle", () => { if (details.isConnected) open = details.open ? name : open === name ? null : open; });
   const missing = state.photos.filter((photo) => state.of(photo.idx, name).every((each) => each.state !== "include")).length;
-  if (missing && missing < state.photos.length) details.append(element("p", {}, element("small", { textContent: fill(texts.missingIn, { count: missing, concept: concept.title }) })));
+  if (missing && missing < state.photos.length) details.append(element("p", {}, element("small", { textContent: fill(state.wasSearched(name) ? texts.notFoundIn : texts.missingIn, { count: missing }) })));
   const said = problem ? [element("p", { className: "field-problem", textContent: problem })] : [];
   return element("li", { "data-rule": name }, details, ...said);
 }

@@ -2,6 +2,7 @@
 // each complete change.
 
 import { taken } from "./sets-state.js";
+import { offersOf, stylesOnSale } from "./sets-styles.js";
 import { element, fill } from "./sets-texts.js";
 
 const HEX = /^#[0-9a-f]{6}$/i;
@@ -124,19 +125,20 @@ function options({ id, setting, ranges, texts, onChange }) {
   return box;
 }
 
-// Styles on sale with their price; fetched once.
-let onSale = null;
+// Styles on sale with the price of each licence.
 function styles({ id, setting, context, onChange }) {
   const { texts, call } = context;
   const select = element("select", { ariaLabel: texts.actions.restyle, disabled: true, "data-focus": `${id}-style` }, element("option", { value: "", textContent: texts.chooseStyle }));
-  onSale ??= call("GET", "/api/v1/styles?limit=100").catch(() => { onSale = null; return { results: [] }; });
-  onSale.then(({ results }) => {
-    for (const style of results) {
-      const title = fill(texts.styleFor, { style: style.name, count: style.price_tokens });
-      select.append(element("option", { value: String(style.id), textContent: title, selected: String(style.id) === String(setting.value) }));
+  stylesOnSale(call, setting.value ? [setting.value] : []).then((found) => {
+    for (const style of found) for (const offer of offersOf(style, texts)) {
+      const isChosen = String(style.id) === String(setting.value) && [null, setting.license_type ?? style.license_type].includes(offer.licence);
+      select.append(element("option", { value: [style.id, offer.licence ?? []].flat().join(" "), textContent: fill(texts.styleFor, { style: offer.title, count: offer.price }), selected: isChosen }));
     }
-    select.disabled = results.length === 0;
+    select.disabled = found.length === 0;
   });
-  select.addEventListener("change", () => onChange({ ...setting, value: select.value || null }));
+  select.addEventListener("change", () => {
+    const [value, licence] = select.value.split(" ");
+    onChange({ ...setting, value: value || null, license_type: licence ?? null, expected_price_tokens: undefined });
+  });
   return select;
 }

@@ -3,7 +3,7 @@
 import { deliver, Undelivered } from "./artwork-upload.js";
 import { Draft } from "./style-draft.js";
 import * as api from "./sets-api.js";
-import { fill, quiet, refuse, say } from "./sets-texts.js";
+import { fill, quiet, refuse, say, stateOf } from "./sets-texts.js";
 
 const MEGABYTE = 1 << 20;
 const root = document.getElementById("sets-home");
@@ -46,6 +46,7 @@ function add(list) {
   key = api.newKey();
   showState();
   if (wrong.length) say(problem, wrong);
+  else if (problem.hidden) go.scrollIntoView({ block: "nearest" }); // on a phone it is below the photos
 }
 
 function append(file) {
@@ -206,9 +207,7 @@ function albumRow(job) {
   const link = row.querySelector("a");
   link.href = `/sets/${job.job_id}`;
   link.textContent = [presets.get(job.preset)?.title ?? job.preset, job.name].filter(Boolean).join(" · ");
-  const state = row.querySelector(".state");
-  state.textContent = texts.states[job.status];
-  state.classList.add(job.status);
+  Object.assign(row.querySelector(".state"), stateOf(job, texts));
   row.querySelector(".count").textContent = fill(texts.photos, { count: job.item_count });
   row.querySelector("time").textContent = time(job.created_at);
   row.querySelector("time").dateTime = job.created_at;

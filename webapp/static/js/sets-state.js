@@ -1,7 +1,7 @@
 // State of the album page: the job from the API, the selection, and the rules being edited, which
 // survive a reload.
 
-const KEPT = ["proposals", "proposal", "scope", "protect", "concept", "current", "tab", "own"];
+const KEPT = ["proposals", "proposal", "scope", "protect", "concept", "current", "tab", "own", "searched"];
 export const MOST_PROPOSALS = 3;
 export const EVERYWHERE = "";
 
@@ -19,6 +19,7 @@ export class State {
     this.instanceId = null; // the instance that clicks change; null: a new one
     this.tab = "parts";
     this.own = []; // the user's own concepts: {name, prompt}
+    this.searched = []; // names of concepts that were searched in all photos
     this.protect = null;
     this.proposals = [blank()];
     this.proposal = 0;
@@ -72,6 +73,8 @@ export class State {
     return { ruled, others: all.filter((each) => !ruled.includes(each)) };
   }
 
+  wasSearched(concept) { return this.searched.includes(concept) && this.job.segmentation?.status === "ready"; }
+
   get active() { return this.instances.find((each) => each.instance_id === this.instanceId) ?? null; }
 
   get rules() {
@@ -94,6 +97,12 @@ export class State {
       .filter(([group, concepts]) => Object.keys(concepts).length && this.groups.some((each) => each.id === group))
       .map(([group, concepts]) => ({ group, concepts: asked(concepts) }));
     return { concepts: asked(proposal.concepts), protect: this.protect, overrides };
+  }
+
+  // All settings that would be applied: those of the proposals, and own rules of instances.
+  get settings() {
+    const ofProposals = this.filled.map((each) => this.body(each)).flatMap(({ concepts, overrides }) => [concepts, ...overrides.map((each) => each.concepts)]);
+    return [...ofProposals.flatMap(Object.values), ...this.instances.filter((each) => each.state === "include" && each.rule).map((each) => each.rule)];
   }
 
   get filled() { return this.proposals.filter((each) => hasRules(each)); }

@@ -21,6 +21,12 @@ export function wordsOf(error) {
 // Why a photo failed, or undefined when it did not.
 export const failureOf = ({ error }, texts) => error && (texts.failures[error.code] ?? error.message);
 
+// The state of a job as a label; with failed photos, not in the colour of success.
+export function stateOf({ status, progress }, texts) {
+  if (status === "done" && progress.failed) return { className: "state", textContent: fill(texts.doneExcept, { count: progress.failed }) };
+  return { className: `state ${status}`, textContent: texts.states[status] };
+}
+
 // Errors at the settings of a concept, such as `variants.0.concepts.Wall.value`.
 export function problemsOf(error) {
   const found = new Map();

@@ -10,7 +10,7 @@ import { Words } from "./artwork-tags.js";
 import { fill, forms, Works } from "./artworks.js";
 
 const STEPS = ["photos", "words", "signature", "terms", "sending"];
-const FIELDS = ["name", "english_name", "description", "price_tokens", "license_type", "publish"];
+const FIELDS = ["name", "english_name", "description", "personal_price", "commercial_price", "publish"];
 const form = document.getElementById("new-style");
 const texts = JSON.parse(form.dataset.texts);
 const limits = JSON.parse(form.dataset.limits);
@@ -56,7 +56,7 @@ function save() {
 
 async function restore() {
   for (const [name, value] of Object.entries(kept.fields ?? {})) {
-    if (value !== null) form.elements[name].value = value;
+    if (FIELDS.includes(name) && value !== null) form.elements[name].value = value;
   }
   works.acceptsSimilar = acceptSimilar.checked = kept.acceptsSimilar ?? false;
   await works.restore(kept.works);
@@ -154,8 +154,7 @@ function body() {
     name: given.get("name").trim(),
     english_name: given.get("english_name").trim() || null,
     description: given.get("description"),
-    price_tokens: Number(given.get("price_tokens")),
-    license_type: given.get("license_type"),
+    prices: { personal: Number(given.get("personal_price")) || null, commercial: Number(given.get("commercial_price")) || null },
     publish: given.get("publish"),
     rights_statement: form.dataset.statement,
     accept_similar: works.acceptsSimilar,
@@ -256,7 +255,11 @@ drop.addEventListener("drop", (event) => {
 document.addEventListener("paste", (event) => {
   if (step === "photos" && event.clipboardData.files.length) take(event.clipboardData.files);
 });
-works.addEventListener("change", showState);
+works.addEventListener("change", () => {
+  showState();
+  // Its errors are about the artworks alone, and were mended by this change.
+  if (step === "photos" && wrong(step).length === 0) problems.clear(form);
+});
 acceptSimilar.addEventListener("change", () => {
   works.acceptsSimilar = acceptSimilar.checked;
   works.changed();

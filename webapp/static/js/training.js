@@ -8,6 +8,8 @@ const piece = document.getElementById("training");
 const spoken = document.getElementById("spoken");
 const place = document.getElementById("loss");
 const title = document.title.replace(/^\d+ % · /, "");
+const HEIGHT = 256;
+const FONT = "13px system-ui, sans-serif";
 let chart = null;
 let tenth = 0;
 
@@ -16,12 +18,18 @@ function colour(name) {
 }
 
 function options() {
-  const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  const axis = {
+    stroke: colour("--faint"),
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+    labelSize: 20,
+    labelFont: FONT,
+  };
   return {
     width: place.clientWidth,
-    height: 224,
+    height: HEIGHT,
     scales: { x: { time: false } },
-    axes: [axis, { ...axis, size: 56 }],
+    axes: [{ ...axis, label: place.dataset.stepAxis, size: 32 }, { ...axis, label: place.dataset.lossAxis, size: 56 }],
     cursor: { show: false },
     legend: { live: false },
     series: [
@@ -57,6 +65,6 @@ if (piece) {
   piece.addEventListener("htmx:afterSwap", () => { draw(); tell(); });
   document.addEventListener("themechange", () => draw(true));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(true));
-  addEventListener("resize", () => chart?.setSize({ width: place.clientWidth, height: 224 }));
+  addEventListener("resize", () => chart?.setSize({ width: place.clientWidth, height: HEIGHT }));
   follow(section.dataset.events, () => call("GET", path), () => window.htmx.trigger(piece, "refresh"));
 }

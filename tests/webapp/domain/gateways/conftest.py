@@ -4,7 +4,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
+from tests.broker import free_port
+from tests.waiting import wait_for
 from webapp.domain.gateways.storage import FolderStorage, S3Storage, Storage, make_storage
 
 SECRET_KEY = "a secret key of the application, long enough"
@@ -80,12 +81,6 @@ class S3Place(Place):
         )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
 def s3_server(folder: Path, *key_pairs: str, port: int | None = None) -> Iterator[int]:
     """An S3 server over a folder that accepts these pairs of keys; gives its port."""
@@ -99,15 +94,16 @@ def s3_server(folder: Path, *key_pairs: str, port: int | None = None) -> Iterato
     with (folder.parent / "rclone.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+        wait_for(lambda: _answers(port), "the S3 server")
         yield port
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=60)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.webapp.domain.gateways.conftest import free_port, s3_server
+from tests.broker import free_port
+from tests.webapp.domain.gateways.conftest import s3_server
 from webapp.domain.gateways.storage import StorageUnavailable, make_storage
 
 OLD, NEW = "AKIAOLD,old-secret", "AKIANEW,new-secret"

@@ -9,6 +9,7 @@ from webapp.domain.errors import ValidationFailed
 from webapp.domain.models.account import User
 from webapp.domain.models.style import Style, Tag
 from webapp.domain.queries import search, searching
+from webapp.domain.queries.found_filter import NO_FILTER, FoundFilter
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.search import Results
 from webapp.domain.services import tags
@@ -21,8 +22,9 @@ def walked(request, monkeypatch):
     return request.param
 
 
-def find(session, storage, typed, kind="all", limit=20, cursor=None):
-    return search.find(session, storage, text=typed, kind=kind, page=PageRequest(limit, cursor))
+def find(session, storage, typed, kind="all", limit=20, cursor=None, filters=NO_FILTER):
+    page = PageRequest(limit, cursor)
+    return search.find(session, storage, text=typed, kind=kind, page=page, filters=filters)
 
 
 def names(found):
@@ -55,6 +57,28 @@ def test_styles_are_found_by_any_part_of_their_name_or_tags(session, storage):
     assert names(find(session, storage, "waterc")) == ["Neon City"]
     assert names(find(session, storage, "t")) == ["Night Boats", "Neon City", "Ink Harbor"]
     assert names(find(session, storage, "robrah")) == []
+
+
+def test_filters_narrow_every_part_of_a_search(session, storage):
+    boats = [
+        style(session, name, words, usage_count=number, license_type="personal")
+        for number, (name, words) in enumerate(
+            [("바다", ["boat"]), ("Sea", ["boat"]), ("Seas", ["boat"]), ("Tide", ["sea", "boat"])]
+        )
+    ]
+    others = [style(session, f"Sea {number}", license_type="commercial") for number in range(3)]
+    boat = FoundFilter(tags=("boat",))
+    assert names(find(session, storage, "바다", filters=boat)) == ["바다", "Tide", "Sea", "Seas"]
+    personal = FoundFilter(license_type="personal")
+    assert len(find(session, storage, "sea", filters=personal).styles) == 3
+    assert len(find(session, storage, "sea").styles) == 3 + len(others)
+    of_one = FoundFilter(artist_id=boats[2].artist_id)
+    assert names(find(session, storage, "sea", filters=of_one)) == ["Seas"]
+    assert names(find(session, storage, "boat sea", filters=of_one)) == []
+    assert names(find(session, storage, "boat sea", filters=boat)) == ["Tide", "Sea"]
+    cursor = find(session, storage, "sea", "styles", limit=1, filters=boat).next_cursor
+    with pytest.raises(ValidationFailed):
+        find(session, storage, "sea", "styles", cursor=cursor)
 
 
 def test_an_exact_tag_or_name_comes_before_a_part_and_then_the_most_used(session, storage):

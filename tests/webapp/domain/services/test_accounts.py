@@ -7,11 +7,12 @@ from tests import making
 from tests.database import at_once
 from webapp.domain import names as name_rules
 from webapp.domain.db import transaction
-from webapp.domain.errors import AccountInactive, AlreadyArtist, ImageCorrupt, SessionExpired
+from webapp.domain.errors import AccountInactive, AlreadyArtist, SessionExpired
+from webapp.domain.image_errors import ImageCorrupt
 from webapp.domain.models.account import Artist, Role, SignIn, User
 from webapp.domain.models.ledger import Transfer
 from webapp.domain.services import accounts, ledger
-from webapp.domain.services.accounts import GoogleIdentity
+from webapp.domain.services.accounts import AddressNotVerified, GoogleIdentity
 
 MINA = GoogleIdentity(sub="1000", email="mina@example.org", name="Mina Park")
 
@@ -31,6 +32,37 @@ def test_later_sign_ins_find_the_account_by_the_providers_id_and_not_by_mail(ses
     assert stranger.user_id != first.user_id
     assert moved.id != first.id
     assert session.scalar(select(func.count()).where(Transfer.kind == "bonus")) == 2
+
+
+def test_the_address_is_the_one_that_the_provider_verified_last(session):
+    user = session.get(User, accounts.sign_in(session, MINA).user_id)
+    addresses = []
+    for email in ("new@example.org", None, "new@example.org", MINA.email):
+        accounts.sign_in(session, GoogleIdentity(MINA.sub, email, MINA.name))
+        session.refresh(user)
+        addresses.append(user.email)
+    assert addresses == ["new@example.org"] * 3 + [MINA.email]
+
+
+def test_nobody_begins_without_a_verified_address(session):
+    with pytest.raises(AddressNotVerified):
+        accounts.sign_in(session, GoogleIdentity("1000", None, "Mina Park"))
+    assert session.scalar(select(func.count()).select_from(User)) == 0
+
+
+def test_a_sign_in_while_an_account_is_deleted_stores_no_address(committed):
+    """The account was read before it was deleted."""
+    with committed.begin() as early:
+        accounts.sign_in(early, MINA)
+    with committed() as late:
+        user = late.scalars(select(User)).one()
+        with committed.begin() as other:
+            other.execute(update(User).values(is_active=False, email=""))
+        assert user.is_active
+        accounts.sign_in(late, GoogleIdentity(MINA.sub, "new@example.org", MINA.name))
+        late.commit()
+    with committed() as after:
+        assert after.scalars(select(User.email)).one() == ""
 
 
 def test_a_taken_or_unwritable_name_becomes_another(session):

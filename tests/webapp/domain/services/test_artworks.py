@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from tests import images, making
-from webapp.domain import errors
+from webapp.domain import errors, image_errors
 from webapp.domain.models.style import Artwork, ArtworkStatus, Tag
 from webapp.domain.services import artworks
 from webapp.domain.services.artworks import DeclaredFile, UploadedImage
@@ -67,7 +67,7 @@ def test_a_style_has_ten_to_a_hundred_images(count, error):
     ],
 )
 def test_a_bad_file_is_named_with_what_was_found_and_what_is_allowed(bad, code, allowed):
-    with pytest.raises(errors.ImageRefused) as refused:
+    with pytest.raises(image_errors.ImageRefused) as refused:
         artworks.inspect(uploaded(images.png(), bad))
     assert refused.value.code == code
     [named] = refused.value.details["images"]
@@ -82,7 +82,7 @@ def test_a_file_of_exactly_ten_megabytes_is_accepted():
 
 
 def test_of_several_bad_files_the_first_gives_the_code_and_all_are_named():
-    with pytest.raises(errors.InvalidImageFormat) as refused:
+    with pytest.raises(image_errors.InvalidImageFormat) as refused:
         artworks.inspect(uploaded(images.gif(), images.png(), images.png(100, 100)))
     assert [(bad["idx"], bad["code"]) for bad in refused.value.details["images"]] == [
         (0, "INVALID_IMAGE_FORMAT"),
@@ -92,7 +92,7 @@ def test_of_several_bad_files_the_first_gives_the_code_and_all_are_named():
 
 def test_the_same_bytes_twice_are_a_duplicate():
     twin = images.png()
-    with pytest.raises(errors.DuplicateImage) as refused:
+    with pytest.raises(image_errors.DuplicateImage) as refused:
         artworks.inspect(uploaded(images.jpeg(), twin, twin, twin))
     assert refused.value.details == {
         "images": [
@@ -112,14 +112,14 @@ def test_the_same_bytes_twice_are_a_duplicate():
 
 def test_duplicates_and_other_bad_files_are_named_together():
     twin = images.png()
-    with pytest.raises(errors.DuplicateImage) as refused:
+    with pytest.raises(image_errors.DuplicateImage) as refused:
         artworks.inspect(uploaded(twin, twin, images.gif(), twin))
     assert [(bad["idx"], bad["code"]) for bad in refused.value.details["images"]] == [
         (1, "DUPLICATE_IMAGE"),
         (2, "INVALID_IMAGE_FORMAT"),
         (3, "DUPLICATE_IMAGE"),
     ]
-    with pytest.raises(errors.InvalidImageFormat) as refused:
+    with pytest.raises(image_errors.InvalidImageFormat) as refused:
         artworks.inspect(uploaded(images.gif(), twin, twin))
     assert refused.value.details["accepted"] == ACCEPTED["accepted"]
     assert len(refused.value.details["images"]) == 2
@@ -137,7 +137,7 @@ def test_declared_files_are_judged_by_what_is_declared(files, code, idx):
     if code is None:
         artworks.check_declared(files)
         return
-    with pytest.raises(errors.ImageRefused) as refused:
+    with pytest.raises(image_errors.ImageRefused) as refused:
         artworks.check_declared(files)
     assert refused.value.code == code
     assert refused.value.details["images"][0]["idx"] == idx
@@ -149,7 +149,7 @@ def test_of_bad_declarations_the_first_gives_the_code_and_all_are_named():
         *declared(1, size=10 * MEGABYTE + 1),
         *declared(1, content_type="image/gif"),
     ]
-    with pytest.raises(errors.ImageSizeExceeded) as refused:
+    with pytest.raises(image_errors.ImageSizeExceeded) as refused:
         artworks.check_declared(files)
     assert refused.value.details == {
         "images": [

@@ -18,7 +18,9 @@ OLD, NEW = "a" * 64, "b" * 64
 
 def told(session):
     return session.execute(
-        select(Notification.type, Notification.recipient_id, Notification.target_id)
+        select(Notification.type, Notification.recipient_id, Notification.target_id).order_by(
+            Notification.id
+        )
     ).all()
 
 

@@ -6,13 +6,15 @@ from sqlalchemy import func, select, update
 from tests import making
 from tests.database import at_once
 from webapp.domain.db import unit_of_work
-from webapp.domain.errors import NotFound, ValidationFailed
+from webapp.domain.errors import CollectionNotFound, NotFound, ValidationFailed
 from webapp.domain.models.account import User
 from webapp.domain.models.audit import AuditEntry
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.report import Report, ReportStatus, ReportTarget
 from webapp.domain.models.style import Tag
-from webapp.domain.services import cases, moderation
+from webapp.domain.queries import collections as collection_queries
+from webapp.domain.queries.viewing import ANYBODY
+from webapp.domain.services import cases, collections, moderation
 from webapp.domain.services.cases import Verdict
 
 
@@ -110,6 +112,16 @@ def test_each_reporter_is_told_once_what_became_of_the_report(session, verdict, 
     reported(session, "style", style.id, times=3)
     decide(session, admin.id, "style", style.id, verdict)
     assert told(session) == [(each, outcome, "style") for each in reporters(session)]
+
+
+def test_who_reported_a_collection_is_told_what_became_of_it(session):
+    admin, owner = making.user(session, role="admin"), making.user(session)
+    made = collections.create(session, user=owner, name="Watches", is_public=True)
+    reported(session, "collection", made, times=2)
+    assert decide(session, admin.id, "collection", made, Verdict.HIDE) == 2
+    assert told(session) == [(each, "upheld", "collection") for each in reporters(session)]
+    with pytest.raises(CollectionNotFound):
+        collection_queries.detail(session, None, collection_id=made, viewer=ANYBODY)
 
 
 def test_the_same_outcome_is_told_once_and_another_one_again(session):

@@ -107,11 +107,12 @@ def test_a_trainings_payload_names_its_valid_works_in_order(session, storage, ru
 def test_a_training_may_upload_adapter_checkpoint_style_files_and_samples(session, storage, run):
     lease, job = claimed(session, storage, run)
 
-    numbered = [name for name in job.upload if name.startswith(("style-", "sample-"))]
+    numbered = [name for name in job.upload if name.startswith(("style-", "sample-", "base-"))]
     assert set(job.upload) - set(numbered) == {"adapter", "checkpoint"}
     # of each checkpoint a style file and four samples
     assert sum(name.startswith("sample-") for name in numbered) == 80
     assert sum(name.startswith("style-") for name in numbered) == 20
+    assert sum(name.startswith("base-") for name in numbered) == 4
     prefix = re.escape(f"training/{run.id}/{lease.fence}-")
     assert all(re.match(prefix, upload.key) for upload in job.upload.values())
     assert "checkpoint" not in job.download

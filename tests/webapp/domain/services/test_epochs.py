@@ -8,11 +8,12 @@ from sqlalchemy import func, select, text, update
 from celery_config import TaskName
 from tests import making
 from webapp.domain import jobs
+from webapp.domain.api_key_errors import ApiKeyExpired
 from webapp.domain.db import Base
 from webapp.domain.models.account import SignIn
 from webapp.domain.models.epoch import Epoch
 from webapp.domain.models.job import JobKind, JobState
-from webapp.domain.services import epochs, styles, worker_protocol
+from webapp.domain.services import api_keys, epochs, styles, worker_protocol
 from webapp.domain.services.epochs import IDS_PER_SECOND, EpochTooEarly
 
 NOW = func.clock_timestamp()
@@ -116,6 +117,21 @@ def test_who_signed_out_after_the_dump_stays_out(scratch):
         assert epochs.begin(session).sign_ins == 1
     with scratch() as session:
         assert session.scalar(select(SignIn.ended_at)) is not None
+
+
+def test_a_key_that_was_revoked_after_the_dump_is_not_valid_again(scratch):
+    with scratch.begin() as session:
+        user = making.user(session)
+        secrets = [
+            api_keys.create(session, user=user, name="Old", expires_in_days=days).secret
+            for days in (None, 30)
+        ]
+    with scratch.begin() as session:
+        assert epochs.begin(session).api_keys == 2
+    with scratch() as session:
+        for secret in secrets:
+            with pytest.raises(ApiKeyExpired):
+                api_keys.authenticate(session, secret)
 
 
 def test_the_same_dump_restored_twice_gives_other_numbers(scratch):

@@ -12,6 +12,7 @@ from tests import making
 from webapp.domain import jobs
 from webapp.domain.db import Base
 from webapp.domain.models.account import User
+from webapp.domain.models.artist_page import ArtistPage
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job
 from webapp.domain.models.style import Artwork, Style
@@ -53,12 +54,15 @@ def test_what_no_row_names_is_deleted_once_it_is_a_day_old(storage, collect):
 def test_everything_a_row_names_is_kept(session, storage, collect):
     image = making.generation(session, storage)
     run = making.training(session, storage, works=1)
+    session.add(ArtistPage(user_id=image.user_id))
+    session.flush()
     named = {
         Generation: ["image_key", "preview_key", "thumbnail_key"],
         Style: ["adapter_key", "thumbnail_key"],
         TrainingRun: ["checkpoint_key", "adapter_key"],
         Artwork: ["upload_key", "clean_key"],
         User: ["profile_image_key"],
+        ArtistPage: ["banner_key"],
     }
     expected = set()
     for model, columns in named.items():

@@ -1,11 +1,8 @@
-from threading import Thread
-
 import pytest
 from sqlalchemy import func, select, text, update
 
 from tests import making
 from tests.database import at_once
-from tests.waiting import wait_for
 from webapp.domain.db import transaction
 from webapp.domain.errors import (
     AccountInactive,
@@ -26,6 +23,7 @@ from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
+from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.models.style import Artwork, Style, Tag
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries import (
@@ -47,6 +45,7 @@ from webapp.domain.services import (
     likes,
     notifications,
     purchases,
+    reports,
     styles,
     tags,
 )
@@ -225,6 +224,19 @@ def test_who_comes_back_gets_a_new_account_and_no_second_bonus(session):
     assert count(session, Transfer) == 1
 
 
+def test_what_a_person_wrote_in_a_report_goes_and_the_report_stays(session, person, other):
+    made = reports.report(
+        session,
+        user=person,
+        target_type=ReportTarget.USER,
+        target_id=other.id,
+        reason=ReportReason.SPAM,
+        text="I am Mina, 010-1234-5678",
+    )
+    leave(session, person)
+    assert (fresh(session, made).text, made.reason) == ("", ReportReason.SPAM)
+
+
 def test_the_legal_names_of_orders_go(session, storage, other, style):
     order = session.get_one(Order, delivered(session, other, style).order_id)
     order.legal_name = "Harbour Tea Ltd."
@@ -352,7 +364,7 @@ def test_the_collections_of_a_closed_account_are_private_and_kept(session, perso
     assert public == [of_other]
 
 
-def test_a_picture_added_while_its_owner_leaves_stays_in_no_collection(committed, storage):
+def test_a_picture_added_while_its_owner_leaves_stays_in_no_collection(committed, beside, storage):
     with committed() as session:
         image = making.generation(session, storage)
         owner_id, image_id = image.user_id, image.id
@@ -363,19 +375,11 @@ def test_a_picture_added_while_its_owner_leaves_stays_in_no_collection(committed
         collector_id = collector.id
         session.commit()
 
-    def go():
-        with committed.begin() as session:
-            leave(session, session.get(User, owner_id))
-
-    with committed() as adding:
+    with committed.begin() as adding:
         person = adding.get(User, collector_id)
         collections.add(adding, user=person, collection_id=made, generation_id=image_id)
-        going = Thread(target=go)
-        going.start()
-        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        wait_for(lambda: adding.scalar(waiting), "the leaving to wait for the picture")
-        adding.commit()
-        going.join()
+        going = beside(lambda mine: leave(mine, mine.get(User, owner_id)))
+    going.result()
     with committed() as session:
         assert contents(session) == {made: set()}
 
@@ -444,9 +448,11 @@ def test_an_artist_nobody_bought_from_goes_with_styles_and_works(session, storag
 def test_a_style_only_its_artist_used_keeps_its_name_for_the_certificate(session, storage, style):
     owner = artist_user(session, style)
     image = delivered(session, owner, style)
+    style.sample_keys, style.base_sample_keys = ["samples/1.webp"], ["samples/base-1.webp"]
     name = style.name
     assert leave(session, owner) == Outcome.DELETED
     left = fresh(session, style)
+    assert left.sample_keys == left.base_sample_keys == []
     assert (left.is_active, left.adapter_key, left.tags, left.description) == (False, None, [], "")
     certificate = license_queries.certificate(session, storage, public_id=image.license_public_id)
     assert certificate.style.name == name

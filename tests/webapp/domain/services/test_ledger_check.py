@@ -147,7 +147,7 @@ def test_the_ledger_takes_no_purchase_twice(session):
 
 def test_every_invariant_has_a_name_that_says_it():
     assert all(name[0] in "IeS" for name in ledger_check.INVARIANTS)
-    assert len(ledger_check.INVARIANTS) == 19
+    assert len(ledger_check.INVARIANTS) == 22
 
 
 # ── negative controls: without a safeguard, the same races must be found ──────────────────────

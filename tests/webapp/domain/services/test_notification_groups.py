@@ -7,7 +7,14 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.queries import notifications as notification_queries
 from webapp.domain.queries.pagination import PageRequest
-from webapp.domain.services import generations, leaving, likes, notifications
+from webapp.domain.services import (
+    comments,
+    generations,
+    leaving,
+    likes,
+    moderation,
+    notifications,
+)
 
 
 @pytest.fixture
@@ -147,6 +154,94 @@ def test_likes_taken_back_in_parallel_leave_no_notification(committed, storage):
         assert session.scalar(query) == 0
 
 
+def say(session, image, person, text="Lovely.", parent_id=None):
+    return comments.post(
+        session, user=person, generation_id=image.id, content=text, parent_id=parent_id
+    )
+
+
+@pytest.fixture
+def heard(told):
+    """Return the owner's notifications of comments: actor, number, target, words."""
+    return lambda: [
+        (each.actor.id, each.count, each.target_id, each.target.excerpt)
+        for each in told(NotificationType.COMMENT)
+    ]
+
+
+def test_the_comments_of_one_person_on_a_picture_are_one_notification_of_the_latest(
+    session, owner, image, told, heard
+):
+    loud, calm = making.user(session), making.user(session)
+    said = [say(session, image, loud, f"No. {at}") for at in range(13)]
+    other = say(session, image, calm)
+    assert heard() == [(calm.id, 1, other, "Lovely."), (loud.id, 13, said[-1], "No. 12")]
+    notifications.mark_all_read(session, owner.id)
+    say(session, image, loud)
+    assert [each.is_read for each in told(NotificationType.COMMENT)] == [False, True]
+
+
+def test_comments_on_two_pictures_are_two_notifications(
+    session, storage, owner, style, image, heard
+):
+    [other] = making.order(session, owner, style)
+    making.finish(session, storage, other, is_public=True)
+    person = making.user(session)
+    said = [say(session, where, person) for where in (image, other)]
+    assert [each[2] for each in heard()] == said[::-1]
+
+
+def test_replies_are_told_to_whom_they_reply_and_not_counted_for_the_owner(
+    session, storage, owner, image, heard
+):
+    first, second = making.user(session), making.user(session)
+    parent = say(session, image, first)
+    for _ in range(2):
+        say(session, image, second, "I agree.", parent_id=parent)
+    assert heard() == [(first.id, 1, parent, "Lovely.")]
+    on_own_comment = say(session, image, owner, "Thank you.")
+    reply = say(session, image, second, "Gladly.", parent_id=on_own_comment)
+    assert heard()[0] == (second.id, 1, reply, "Gladly.")
+    page = notification_queries.own(
+        session, storage, user_id=first.id, unread_only=True, page=PageRequest()
+    )
+    assert [(each.count, each.actor.id) for each in page.results] == [(2, second.id)]
+
+
+def test_the_latest_other_comment_is_named_when_one_is_deleted_or_hidden(session, image, heard):
+    person, admin = making.user(session), making.user(session, role="admin")
+    first, second, third = (say(session, image, person, f"No. {at}") for at in range(3))
+    comments.delete(session, user=person, comment_id=third)
+    assert heard() == [(person.id, 2, second, "No. 1")]
+    moderation.change_comment(
+        session, admin=admin, comment_id=second, is_hidden=True, reason="rude"
+    )
+    assert heard() == [(person.id, 1, first, "No. 0")]
+    comments.delete(session, user=person, comment_id=first)
+    assert heard() == []
+
+
+def test_a_notification_of_a_single_comment_from_before_there_were_groups_goes_with_it(
+    session, owner, image, heard
+):
+    person = making.user(session)
+    say(session, image, person, "Older.")
+    comment_id = say(session, image, person)
+    of_comments = update(Notification).where(Notification.type == NotificationType.COMMENT)
+    session.execute(of_comments.values(dedupe_key=f"comment:{comment_id}"))
+    assert heard() == [(person.id, 1, comment_id, "Lovely.")]
+    comments.delete(session, user=person, comment_id=comment_id)
+    assert heard() == []
+
+
+def test_the_comments_of_who_leaves_are_told_no_longer(session, image, heard):
+    gone, stays = making.user(session), making.user(session)
+    for person in (gone, stays, gone):
+        say(session, image, person)
+    leaving.leave(session, user=gone, confirm=gone.username)
+    assert [(actor, count) for actor, count, *_ in heard()] == [(stays.id, 1)]
+
+
 def test_the_finished_pictures_of_an_order_are_one_notification(
     session, storage, owner, style, told
 ):
@@ -184,7 +279,9 @@ def test_to_open_any_picture_of_an_order_marks_its_notification_as_read(
     for image in (*made, other):
         making.finish(session, storage, image)
     assert notifications.unread_count(session, owner.id) == 2
-    notifications.mark_seen(session, making.user(session).id, made[0].id)
+    opened = notifications.of_pictures([made[0].id])
+    assert not notifications.mark_seen(session, making.user(session).id, opened)
     assert notifications.unread_count(session, owner.id) == 2
-    notifications.mark_seen(session, owner.id, made[0].id)
+    assert notifications.mark_seen(session, owner.id, opened)
+    assert not notifications.mark_seen(session, owner.id, opened)
     assert notifications.unread_count(session, owner.id) == 1

@@ -1,20 +1,18 @@
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from tests import making
-from tests.database import at_once
-from tests.waiting import wait_for
+from tests.database import at_once, in_own_transaction
 from webapp.domain import errors
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import LicenseType, Style
 from webapp.domain.services import generations, offers
 
-TODAY = datetime.now(ZoneInfo("Asia/Seoul")).date()
+TODAY = datetime.now(ZoneInfo("Asia/Seoul")).date()  # a test after midnight finds it yesterday
 
 
 @pytest.fixture
@@ -50,10 +48,10 @@ def test_an_artist_changes_the_terms(session, style):
         description="Boats.",
         price_tokens=77,
         license_type=LicenseType.PERSONAL,
-        valid_to=TODAY + timedelta(days=1),
+        valid_to=TODAY + timedelta(days=2),
     )
     assert (style.description, style.price_tokens, style.license_type) == ("Boats.", 77, "personal")
-    assert style.valid_to == TODAY + timedelta(days=1)
+    assert style.valid_to == TODAY + timedelta(days=2)
     assert style.updated_at > before
     assert edit(session, style, valid_to=None).valid_to is None
 
@@ -166,14 +164,6 @@ def test_a_style_in_training_stays(session, style, status):
     assert refused.value.details == {"style_id": style.id}
 
 
-def in_own_transaction(committed, act):
-    def run():
-        with committed.begin() as mine:
-            return act(mine)
-
-    return run
-
-
 def test_of_two_styles_switched_on_at_once_one_wins(committed):
     with committed.begin() as session:
         artist = making.artist(session)
@@ -223,25 +213,6 @@ def test_a_style_is_either_removed_or_ordered_never_both(committed):
             else:
                 assert not is_active
                 assert isinstance(ordered, errors.StyleNotFound)
-
-
-@pytest.fixture
-def beside(committed):
-    """Run an act in a transaction of its own, beside one that is open, until it waits for that."""
-    with ThreadPoolExecutor(1) as pool, committed() as watcher:
-
-        def run(act):
-            running = pool.submit(in_own_transaction(committed, act))
-            wait_for(lambda: running.done() or somebody_waits(watcher), "a lock to be waited for")
-            assert not running.done()
-            return running
-
-        yield run
-
-
-def somebody_waits(watcher):
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    return watcher.scalar(text(waiting))
 
 
 def test_an_order_waits_for_a_removal_and_finds_nothing_on_sale(committed, beside):

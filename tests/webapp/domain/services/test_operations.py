@@ -37,7 +37,10 @@ def test_an_empty_platform_has_empty_queues_and_says_nothing_it_does_not_know(se
     assert found["task_wait_seconds", "money", "deliver_generation"] == 0
     assert found["escrow_tokens",] == 0
     names = {key[0] for key in found}
-    assert names == {"queue_messages", "task_wait_seconds", "escrow_tokens", "payments_open"}
+    assert names == {
+        *("queue_messages", "task_wait_seconds", "escrow_tokens", "payments_open"),
+        *("webhooks_queued", "webhook_age_seconds"),
+    }
 
 
 def test_payments_and_refunds_without_an_end_are_counted(session):

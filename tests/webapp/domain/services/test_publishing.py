@@ -37,6 +37,7 @@ def test_the_chosen_checkpoint_is_sold_and_the_cover_comes_first(session, style)
     assert style.training_status == "completed"
     assert (style.adapter_key, style.adapter_sha256) == (chosen.adapter_key, chosen.adapter_sha256)
     assert style.sample_keys == [chosen.sample_keys[1], chosen.sample_keys[0]]
+    assert style.base_sample_keys == [chosen.base_sample_keys[1], chosen.base_sample_keys[0]]
     assert style.thumbnail_key == chosen.thumbnail_keys[1]
     used = {tag.name: tag.usage_count for tag in session.scalars(select(Tag))}
     assert used == dict.fromkeys(style.tags, 1)

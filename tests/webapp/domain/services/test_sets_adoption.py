@@ -273,7 +273,7 @@ def test_a_task_that_returns_a_credit_and_an_adoption_do_not_wait_for_each_other
                 assert sets_photos.end(session, photo, PhotoStatus.FAILED)
 
     def adopt_then():
-        assert is_locked.wait(5)
+        assert is_locked.wait(60)
         return adopting(person, account)()
 
     returned, adopter = at_once(return_credits, adopt_then)

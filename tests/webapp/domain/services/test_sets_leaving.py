@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from tests import making, sets_albums as albums
 from tests.database import at_once
+from webapp.domain import sets_presets
 from webapp.domain.db import unit_of_work
 from webapp.domain.models.account import User
 from webapp.domain.models.sets_instance import SetsInstance
@@ -34,6 +35,10 @@ def test_photos_results_rules_and_words_of_the_person_go(session, storage, perso
     running = albums.album(session, storage, of=adopted, status=SetsJobStatus.RUNNING)
     photo = albums.photos_of(session, done)[0]
     albums.instance(session, photo, storage, points=[{"x": 1}], rule={"action": "recolor"})
+    for concept in ("my mother's chair", "her letters"):
+        albums.instance(session, photo, storage, concept=concept)
+    photo.warnings = [{"code": "NOT_FOUND", "concept": "her letters"}]
+    photo.failure_message = "her letters"
     session.add(
         SetsRule(
             public_id="rule_1", account_id=owner.id, preset_id="interior", name="Mine", concepts={}
@@ -48,9 +53,13 @@ def test_photos_results_rules_and_words_of_the_person_go(session, storage, perso
     assert jobs[running.id].status == SetsJobStatus.CANCELED
     assert all(job.purged_at and not job.concepts and not job.name for job in jobs.values())
     assert {photo.filename for photo in session.scalars(select(SetsPhoto))} == {""}
-    assert [(each.points, each.rule) for each in session.scalars(select(SetsInstance))] == [
-        ([], None)
-    ]
+    instances = session.scalars(select(SetsInstance).order_by(SetsInstance.id)).all()
+    assert [(each.points, each.rule) for each in instances] == 3 * [([], None)]
+    kept, *own = [each.concept for each in instances]
+    assert sets_presets.is_concept(kept)
+    assert own == [f"deleted:{each.id}" for each in instances[1:]]
+    session.refresh(photo)
+    assert (photo.warnings, photo.failure_message) == ([], None)
     assert session.scalars(select(SetsRule)).all() == []
     assert making.violations(session) == []
 
@@ -95,7 +104,7 @@ def test_a_request_and_the_leaving_of_its_person_do_not_wait_for_each_other(comm
             return sets_photos.lock_job(session, job.id).id
 
     def go():
-        assert holds.wait(5)
+        assert holds.wait(60)
         with unit_of_work() as session:
             person_now = session.get_one(User, person.id)
             return leaving.leave(session, user=person_now, confirm=person.username)

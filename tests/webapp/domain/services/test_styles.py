@@ -9,12 +9,13 @@ from sqlalchemy.exc import IntegrityError
 from celery_config import TaskName
 from tests import images, making
 from tests.database import at_once
-from webapp.domain import errors, jobs
+from webapp.domain import errors, image_errors, jobs
 from webapp.domain.models.account import Artist
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag, TrainingStatus
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.prices import Prices
 from webapp.domain.services import artworks, rights, styles, training, worker_protocol
 from webapp.domain.services.artworks import DeclaredFile, UploadedImage
 from webapp.domain.services.styles import NewStyle
@@ -25,7 +26,7 @@ NOW = func.clock_timestamp()
 
 def new(**changes):
     return NewStyle(
-        **{"name": "Ink Harbor", "description": "Piers.", "price_tokens": 120} | changes
+        **{"name": "Ink Harbor", "description": "Piers.", "prices": Prices(personal=120)} | changes
     )
 
 
@@ -330,7 +331,7 @@ def test_a_retrain_takes_images_out_and_adds_others(session, storage, failed):
 
 def test_a_retrain_with_too_few_images_changes_nothing(session, storage, failed):
     ids = [work.id for work in works(session, failed)]
-    with pytest.raises(errors.InsufficientImages), session.begin_nested():
+    with pytest.raises(image_errors.InsufficientImages), session.begin_nested():
         retrain(session, storage, failed, remove=ids[:1])
     session.refresh(failed)
     assert failed.training_status == "failed"

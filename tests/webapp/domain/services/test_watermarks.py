@@ -7,9 +7,10 @@ from sqlalchemy.exc import IntegrityError
 from tests import making
 from tests.database import at_once
 from webapp.domain.models.generation import Generation
+from webapp.domain.secret_rules import NOT_GIVEN
 from webapp.domain.services import watermarks
 from webapp.domain.services.watermarks import Watermark
-from webapp.domain.settings import settings
+from webapp.domain.settings import SettingsError, settings
 
 COLUMNS = (Generation.watermark_number, Generation.watermark_key_number)
 
@@ -39,6 +40,13 @@ def test_every_ordered_image_has_a_number_of_its_own_and_the_newest_key(session,
     assert len({number for number, _ in drawn}) == len(images) == 4
     assert {key for _, key in drawn} == {11}
     assert watermarks.keys() == {2: b"a" * 32, 11: b"b" * 32, 3: b"c" * 32}
+
+
+def test_a_process_without_the_keys_draws_and_reads_no_watermark(keys):
+    keys(**{"1": NOT_GIVEN})
+    for use in (watermarks.draw, watermarks.keys):
+        with pytest.raises(SettingsError, match="WATERMARK_KEYS"):
+            use()
 
 
 def test_the_watermark_of_an_image_never_changes(session, keys):

@@ -485,6 +485,7 @@ def made(trainer, step, *, number=None, **changes):
         adapter_key=trainer.put(f"style-{number:03}", adapter),
         adapter_sha256=sha256(adapter),
         sample_keys=[trainer.put(f"sample-{4 * number + k:03}") for k in range(4)],
+        base_sample_keys=[trainer.put(f"base-{k:03}") for k in range(4)],
         held_out_loss=1 / step,
         gain=MeasuredGain(palette=0.9, texture=0.5, edges=0.1),
     )
@@ -499,6 +500,22 @@ def test_the_last_three_checkpoints_of_a_training_are_kept(session, run, trainer
     assert [each.step for each in kept] == [100, 150, 200]
     assert [each.adapter_size for each in kept] == [len(making.ADAPTER) + 3] * 3
     assert (kept[0].held_out_loss, kept[0].gain_palette, kept[0].gain_edges) == (0.01, 0.9, 0.1)
+    base_samples = [trainer.job.upload[f"base-{k:03}"].key for k in range(checkpoints.SAMPLES)]
+    assert [each.base_sample_keys for each in kept] == [base_samples] * 3
+
+
+def test_a_worker_of_before_has_no_samples_of_the_base_model(session, run, trainer):
+    assert trainer.progress(10, checkpoint=made(trainer, 50, base_sample_keys=[])).applied
+    assert [each.base_sample_keys for each in checkpoints.of_run(session, run.id)] == [[]]
+
+
+def test_samples_of_the_base_model_for_some_samples_only_count_as_a_failed_attempt(
+    session, run, trainer
+):
+    checkpoint = made(trainer, 50)
+    fewer = replace(checkpoint, base_sample_keys=checkpoint.base_sample_keys[1:])
+    assert trainer.progress(10, checkpoint=fewer).rejected == "file_missing"
+    assert checkpoints.of_run(session, run.id) == []
 
 
 def test_a_checkpoint_reported_twice_or_made_again_by_another_worker_is_kept_once(
@@ -533,6 +550,7 @@ def test_the_result_of_a_training_is_its_last_checkpoint(session, run, trainer):
         {"adapter_sha256": "f" * 64},
         {"adapter_key": "training/other/1-x.safetensors"},
         {"sample_keys": ["training/other/1-x.png"]},
+        {"base_sample_keys": ["training/other/1-x.png"] * 4},
     ],
 )
 def test_a_checkpoint_whose_files_are_not_there_counts_as_a_failed_attempt(

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.audit import AuditEntry
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.report import Report
 from webapp.domain.models.style import Tag
 
@@ -15,6 +16,17 @@ REASON = "Seen by two people."
 @pytest.fixture
 def tag(session):
     made = Tag(name="watches", style_count=3)
+    session.add(made)
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def collection(session, buyer):
+    """A public collection of the buyer's."""
+    made = Collection(
+        user_id=buyer.id, name="Cheap watches", description="Buy here!", is_public=True
+    )
     session.add(made)
     session.commit()
     return made

@@ -5,6 +5,7 @@ from tests import making
 from tests.webapp.pages.admin.conftest import REASON
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
+from webapp.domain.models.collection import Collection
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.report import Report
@@ -18,7 +19,7 @@ def fresh(session, model, row_id):
 
 
 @pytest.fixture
-def things(style, image, comment, tag, buyer):
+def things(style, image, comment, tag, buyer, collection):
     """What can be reported: the row, and how one sees that it is hidden."""
     return {
         "style": (style.id, Style, "is_flagged"),
@@ -26,6 +27,7 @@ def things(style, image, comment, tag, buyer):
         "comment": (comment.id, Comment, "is_hidden"),
         "tag": (tag.id, Tag, "is_flagged"),
         "user": (buyer.id, User, "is_active"),
+        "collection": (collection.id, Collection, "is_flagged"),
     }
 
 
@@ -67,7 +69,7 @@ def test_the_queue_is_read_page_by_page(admin_client, report):
     assert seen == [f"user-{number + 10**6}" for number in range(3)]
 
 
-@pytest.mark.parametrize("kind", ["style", "generation", "comment", "tag"])
+@pytest.mark.parametrize("kind", ["style", "generation", "comment", "tag", "collection"])
 def test_hiding_resolves_all_its_reports_and_is_written_down(
     admin_client, session, press, log, report, things, kind
 ):
@@ -89,7 +91,7 @@ def test_hiding_resolves_all_its_reports_and_is_written_down(
     ]
 
 
-@pytest.mark.parametrize("kind", ["style", "generation", "comment", "tag", "user"])
+@pytest.mark.parametrize("kind", ["style", "generation", "comment", "tag", "user", "collection"])
 def test_dismissing_changes_nothing_but_the_reports(session, press, log, report, things, kind):
     row_id, model, column = things[kind]
     made = report(kind, row_id)
@@ -100,14 +102,14 @@ def test_dismissing_changes_nothing_but_the_reports(session, press, log, report,
     assert fresh(session, Report, made.id).status == "dismissed"
 
 
-@pytest.mark.parametrize("kind", ["style", "generation", "comment", "user"])
+@pytest.mark.parametrize("kind", ["style", "generation", "comment", "user", "collection"])
 def test_the_account_behind_it_can_be_closed_with_it(
     session, press, log, report, things, buyer, artist, image, kind
 ):
     row_id, model, column = things[kind]
     report(kind, row_id)
     press("/admin", f"/admin/cases/{kind}/{row_id}", action="close")
-    owner = buyer.id if kind in {"generation", "user"} else artist.user_id
+    owner = buyer.id if kind in {"generation", "user", "collection"} else artist.user_id
     assert fresh(session, User, owner).is_active is False
     assert getattr(fresh(session, model, row_id), column) is (kind != "user")
     assert ("user", str(owner), {"is_active": False}, REASON) in log()
@@ -135,13 +137,29 @@ def test_nobody_is_offered_to_close_the_own_account(admin_client, admin, report,
     assert log() == []
 
 
-def test_in_place_a_case_ends_where_it_stands(press, report, image):
+def test_in_place_a_case_ends_where_it_stands(press, report, image, style):
     report("generation", image.id)
+    report("style", style.id)
     answer = press("/admin", f"/admin/cases/generation/{image.id}", action="hide", in_place=True)
     page = Page(answer)
     assert answer.status_code == 200
-    assert page.text == "Hidden. Its reports are resolved."
+    assert page.text == "Hidden. Its reports are resolved. 1"
+    assert page.all("b") == [{"id": "case-count", "hx-swap-oob": "true"}]
     assert page.all("html") == []
+
+
+def test_what_was_hidden_before_is_kept_hidden_and_its_reports_end(
+    admin_client, session, press, report, image
+):
+    made = report("generation", image.id)
+    press("/admin/images", f"/admin/images/{image.id}", action="flag")
+    page = Page(admin_client.get("/admin"))
+    assert "Reported 1" in page.text
+    assert "It is hidden already. All open reports about it are resolved." in page.text
+    press("/admin", f"/admin/cases/generation/{image.id}", action="hide")
+    assert fresh(session, Report, made.id).status == "resolved"
+    assert fresh(session, Generation, image.id).is_flagged is True
+    assert "Reported 0" in Page(admin_client.get("/admin")).text
 
 
 @pytest.mark.parametrize("in_place", [True, False])
@@ -211,10 +229,23 @@ def test_what_is_hidden_stands_in_one_list_and_is_shown_again(
     for kind, name in names.items():
         row_id, model, column = things[kind]
         answer = press("/admin/flagged", f"/admin/{name}/{row_id}", action="unflag")
-        assert answer.headers["Location"] == "/admin/flagged?done=changed"
+        assert answer.headers["Location"] == "/admin/flagged?done=unflag"
         assert getattr(fresh(session, model, row_id), column) is False
         assert log()[-1] == (kind, str(row_id), {column: False}, REASON)
-    assert "Nothing is hidden." in Page(admin_client.get("/admin/flagged")).text
+    assert "No hidden styles, pictures" in Page(admin_client.get("/admin/flagged")).text
+
+
+def test_a_hidden_thing_names_who_hid_it_and_why(admin_client, admin, press, image, comment):
+    for address in (f"/admin/images/{image.id}", f"/admin/comments/{comment.id}"):
+        press(address.rpartition("/")[0], address, action="flag", reason="Once.")
+        press(address.rpartition("/")[0], address, action="unflag", reason="Shown.")
+        press(address.rpartition("/")[0], address, action="flag", reason="Twice.")
+    press("/admin/images", f"/admin/images/{image.id}", action="private", reason="Later.")
+    page = Page(admin_client.get("/admin/flagged"))
+    assert f"Picture {image.id}" in page.text
+    assert page.text.count(f"Hidden by {admin.username}") == 2
+    assert page.text.count("Twice.") == 2
+    assert not [text for text in ("Once.", "Shown.", "Later.") if text in page.text]
 
 
 def test_hidden_things_are_read_page_by_page(admin_client, session):

@@ -9,11 +9,11 @@ from webapp.domain.models.account import Role
 from webapp.domain.models.audit import AuditEntry
 from webapp.domain.models.ledger import AccountKind, TransferKind
 from webapp.domain.models.payment import Purchase
-from webapp.domain.models.report import ReportReason, ReportTarget
+from webapp.domain.models.report import ReportReason, ReportStatus, ReportTarget
 from webapp.domain.services import ledger, purchases
 from webapp.domain.services.reconciliation import Kind
 from webapp.domain.services.stuck_jobs import Trouble
-from webapp.pages.admin import labels
+from webapp.pages.admin import change_words, labels
 
 MOST_STATEMENTS = 12
 ADDRESSES = (
@@ -70,7 +70,7 @@ def test_it_is_for_administrators_only(client, buyer_client, artist_client, addr
     for someone in (buyer_client, artist_client):
         answer = someone.get(address)
         assert answer.status_code == 404
-        assert "No pictures" in Page(answer).text
+        assert "Page not found" in Page(answer).text
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -92,7 +92,7 @@ def test_every_page_opens_in_both_languages(admin_client, fill, buyer, image, la
     "address, said",
     [
         ("/admin", "No open reports."),
-        ("/admin/flagged", "Nothing is hidden."),
+        ("/admin/flagged", "No hidden styles, pictures, comments, tags or collections."),
         ("/admin/users?q=nobody", "No users match."),
         *((f"/admin/{name}", "No results.") for name in ("styles", "images", "comments")),
         ("/admin/ledger?generation_id=1", "No results."),
@@ -132,6 +132,16 @@ def test_what_a_form_was_given_wrongly_is_told_in_words(admin_client):
         assert Page(answer).all("h1")
 
 
+def test_an_error_leads_back_to_the_administration(admin_client, buyer_client):
+    for address in ("/admin/users?role=king", "/admin/users/99999999", "/admin/payments/P_none"):
+        page = Page(admin_client.get(address))
+        assert "Back to administration" in page.text
+        assert "/admin" in page.links()
+        assert "Pictures are private" not in page.text
+        assert "Go to the gallery" in Page(buyer_client.get(address)).text
+    assert "Back to administration" not in Page(admin_client.get("/g/99999999")).text
+
+
 def test_everything_an_administrator_meets_has_words():
     assert labels.TARGETS.keys() == set(ReportTarget)
     assert labels.REASONS.keys() == set(ReportReason)
@@ -140,3 +150,4 @@ def test_everything_an_administrator_meets_has_words():
     assert labels.DIFFERENCES.keys() == set(Kind)
     assert labels.TROUBLES.keys() == set(Trouble)
     assert labels.ROLES.keys() == set(Role)
+    assert change_words.STATES["report"].keys() == set(ReportStatus)

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
@@ -23,10 +24,19 @@ def bought(session, buyer):
 
 def test_a_row_names_both_sides_and_what_it_was_for(admin_client, image, buyer, artist):
     page = Page(admin_client.get(f"/admin/ledger?generation_id={image.id}"))
-    assert "Payout to the artist Held" in page.text
+    assert "Price of a picture, to its artist Held" in page.text
     assert f"Picture ordered {buyer.username} available Held Picture {image.id} 10" in page.text
     assert f"/admin/refund?generation_id={image.id}" in page.links()
     assert f"/admin/users/{artist.user_id}" in page.links()
+
+
+def test_a_picture_is_named_by_its_number_or_its_address(admin_client, image):
+    for typed in (image.id, f"/g/{image.id}", f"https://example.org/g/{image.id}/?x=1"):
+        assert count(admin_client, f"?generation_id={quote(str(typed))}") == 2
+    for typed in ("a boat", "/g/", "9" * 19, "/styles/1", "%00"):
+        answer = admin_client.get(f"/admin/ledger?generation_id={quote(typed)}")
+        assert answer.status_code == 200
+        assert "No results." in Page(answer).text
 
 
 def test_it_is_searched_by_person_kind_image_and_purchase(
@@ -46,7 +56,7 @@ def test_it_is_searched_by_person_kind_image_and_purchase(
 
 def test_somebody_unknown_is_told_and_nobody_elses_rows_are_shown(admin_client, image):
     page = Page(admin_client.get("/admin/ledger?person=nobody"))
-    assert "No user with this name or id." in page.text
+    assert "There is nobody with this name." in page.text
     assert page.all("table") == []
 
 

@@ -84,6 +84,16 @@ def test_a_provider_that_is_away_is_told(admin_client, app):
     assert "The provider is not responding." in page.text
 
 
+@pytest.mark.parametrize("typed", ["P_none", "mina", "x" * 100])
+def test_an_unknown_number_is_told_and_where_to_look(admin_client, typed):
+    answer = admin_client.get(f"/admin/payments?order_id={typed}")
+    assert answer.status_code == 200
+    page = Page(answer)
+    assert "There is no payment with this number." in page.text
+    assert page.all("input", name="order_id", value=typed)
+    assert "There is no payment" not in Page(admin_client.get("/admin/payments")).text
+
+
 @pytest.mark.parametrize("query", ["", "?since=2026-01-01", "?since=yesterday&until=today"])
 def test_days_that_are_none_are_refused(admin_client, query):
     assert admin_client.get(f"/admin/payments/compare{query}").status_code == 422

@@ -1,9 +1,11 @@
+from unittest.mock import Mock
+
 import pytest
 
 from tests import making
 from tests.webapp.pages.admin.conftest import REASON
 from tests.webapp.pages.reading import Page
-from webapp.domain.gateways.payments import TossPayments
+from webapp.domain.gateways.payments import PaymentRefused, TossPayments
 from webapp.domain.models.audit import AuditEntry
 from webapp.domain.services import ledger, purchases
 
@@ -16,6 +18,11 @@ def test_what_a_refund_of_an_image_does_is_told_before(admin_client, image, buye
     assert page.all("form", method="post", action="/admin/refund")
 
 
+def test_a_picture_is_refunded_by_its_address_too(admin_client, image):
+    page = Page(admin_client.get(f"/admin/refund?generation_id=http://localhost/g/{image.id}"))
+    assert page.all("input", name="generation_id", value=str(image.id))
+
+
 def test_an_image_is_refunded_once(admin_client, session, press, log, image, buyer):
     address = f"/admin/refund?generation_id={image.id}"
     answer = press(address, "/admin/refund", generation_id=str(image.id))
@@ -26,7 +33,11 @@ def test_an_image_is_refunded_once(admin_client, session, press, log, image, buy
     assert (kind, row_id, after["refunded"], reason) == ("generation", str(image.id), True, REASON)
     page = Page(admin_client.get(answer.headers["Location"]))
     assert "The refund was logged" in page.text
-    assert "Already refunded." in page.text
+    assert "Already refunded." not in page.text
+    assert page.all("p", **{"class": "problem"}) == []
+    assert f"Picture {image.id} is refunded" in page.text
+    assert {"/admin/refund", f"/admin/ledger?generation_id={image.id}"} <= set(page.links())
+    assert address not in Page(admin_client.get("/admin/ledger")).links()
     assert page.all("form", method="post", action="/admin/refund") == []
     form = {"generation_id": str(image.id), "reason": REASON, "next": address}
     again = admin_client.post("/admin/refund", data=form)
@@ -34,6 +45,17 @@ def test_an_image_is_refunded_once(admin_client, session, press, log, image, buy
     assert "Already refunded." in Page(again).text
     assert len(log()) == 1
     assert making.violations(session) == []
+    later = Page(admin_client.get(address))  # as somebody finds it who did not refund it
+    assert "Already refunded." in later.text
+    assert "The refund was logged" not in later.text
+
+
+def test_the_last_refunds_stand_under_the_forms(admin_client, press, image, buyer):
+    assert "No refunds yet." in Page(admin_client.get("/admin/refund")).text
+    press(f"/admin/refund?generation_id={image.id}", "/admin/refund", generation_id=str(image.id))
+    page = Page(admin_client.get("/admin/refund"))
+    assert f"Refund by an administrator {buyer.username} Picture {image.id} 10" in page.text
+    assert f"/g/{image.id}" in page.links()
 
 
 def test_what_cannot_be_refunded_says_why_and_offers_nothing(
@@ -46,7 +68,16 @@ def test_what_cannot_be_refunded_says_why_and_offers_nothing(
     assert page.all("form", method="post", action="/admin/refund") == []
 
 
-@pytest.mark.parametrize("query", ["generation_id=99999999", "order_id=P_none", "order_id=%25"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "generation_id=99999999",
+        "generation_id=a+boat",
+        "generation_id=/g/",
+        "order_id=P_none",
+        "order_id=%25",
+    ],
+)
 def test_what_is_not_there_is_said(admin_client, query):
     page = Page(admin_client.get(f"/admin/refund?{query}"))
     assert "There is nothing with this number." in page.text
@@ -91,6 +122,12 @@ def test_a_purchase_is_refunded_by_the_provider(bought, committed):
     assert entries(committed) == [("purchase", {"refund": "begun", "order_id": made.order_id})]
     page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
     assert "Already refunded." in page.text
+    assert "The payment is refunded" in page.text
+    done = Page(client.get(f"/admin/refund?order_id={made.order_id}&done=refunded"))
+    assert "Already refunded." not in done.text
+    listed = Page(client.get("/admin/refund"))
+    assert "Payment refunded" in listed.text
+    assert f"/admin/payments/{made.order_id}" in listed.links()
 
 
 def test_spent_tokens_are_not_paid_back(bought, committed):
@@ -103,6 +140,23 @@ def test_spent_tokens_are_not_paid_back(bought, committed):
     assert answer.status_code == 402
     assert "There are not enough tokens left to refund." in Page(answer).text
     assert entries(committed) == []
+
+
+def test_a_provider_that_refuses_is_told_and_logged(bought, committed, monkeypatch):
+    client, made = bought
+    refused = PaymentRefused("NOT_CANCELABLE_PAYMENT", "No.")
+    monkeypatch.setattr(TossPayments, "cancel", Mock(side_effect=refused))
+    answer = refund(client, made)
+    assert "this payment cannot be refunded any more" in Page(answer).text
+    begun = {"refund": "begun", "order_id": made.order_id}
+    code = {"code": "NOT_CANCELABLE_PAYMENT"}
+    assert entries(committed) == [
+        ("purchase", begun),
+        ("purchase", begun | code | {"refund": "refused"}),
+    ]
+    text = Page(client.get("/admin/log")).text
+    assert "Refund: begun → refused by the provider" in text
+    assert REASON in text
 
 
 def test_a_provider_that_is_away_is_not_called_a_failure(bought, committed, real_app):

@@ -34,7 +34,7 @@ def test_a_person_is_shown_with_balances_purchases_and_what_was_changed(
 def test_an_account_is_closed_and_opened_again(buyer_client, session, press, log, buyer):
     address = f"/admin/users/{buyer.id}"
     answer = press("/admin/users", address, action="close")
-    assert answer.headers["Location"] == "/admin/users?done=changed"
+    assert answer.headers["Location"] == "/admin/users?done=close"
     assert buyer_client.get("/wallet").status_code == 302
     press(address, address, action="reopen")
     assert session.scalar(select(User.is_active).where(User.id == buyer.id)) is True

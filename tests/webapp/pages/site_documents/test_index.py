@@ -90,12 +90,18 @@ def test_the_numbers_are_those_of_code_and_settings(app, client, monkeypatch):
     assert "expires after 90 minutes" in opened(client, "/refunds").text
     assert "all files 60 days after" in opened(client, "/privacy").text
     changed = app.extensions["settings"].model_copy(
-        update={"notification_retention_days": 45, "unread_notification_retention_days": 1000}
+        update={
+            "notification_retention_days": 45,
+            "unread_notification_retention_days": 1000,
+            "payout_within_days": 21,
+        }
     )
     monkeypatch.setitem(app.extensions, "settings", changed)
     text = opened(client, "/privacy").text
     assert "45 days after they were created if they were read" in text
     assert "otherwise after 1,000 days" in text
+    text = opened(client, "/how-it-works").text
+    assert "The money of a payout is transferred within 21 days of its request." in text
 
 
 def test_no_number_of_the_texts_is_typed_by_hand(app):

@@ -108,8 +108,9 @@ def embed(picture: Image.Image, number: int, key: bytes) -> Image.Image:
     The PSNR is 44 dB with a pattern that is stronger on detail, where it is hard to see. If it
     would not be read from crops of a JPEG of quality 50 (hatching, mosaics, gravel), the pattern is
     the one that the reader weighs most in this picture instead, and the PSNR 43.7 to 40 dB. The
-    same arguments give the same pixels. Draw numbers at random, so that a wrongly decoded number is
-    not one that was issued.
+    same arguments give the same pixels, but for single ones that another process or machine rounds
+    differently, by one level. Draw numbers at random, so that a wrongly decoded number is not one
+    that was issued.
 
     Raises PictureTooSmall below 256 pixels, ValueError for another mode, a side of more than five
     times the other, a number out of range or a key of fewer than 16 bytes.

@@ -144,7 +144,7 @@ def marked_image(stack, generation_id: int, raw_png: bytes) -> Image.Image:
 
 
 def check_signed(marked_image: Image.Image, signed_png: bytes, *, artist_name: str) -> None:
-    """The signature is visible in its box at the bottom right, and nothing else was touched."""
+    """The signature is visible in its box at the bottom right; the rest is the marked image."""
     marked, signed = (np.asarray(each).astype(int) for each in (marked_image, _open(signed_png)))
     drawing = Image.open(io.BytesIO(signature_png()))
     box = placement(marked_image.size, prepare_ink(drawing).size)
@@ -153,7 +153,9 @@ def check_signed(marked_image: Image.Image, signed_png: bytes, *, artist_name: s
     inside[box.top : box.bottom, box.left : box.right] = True
     assert box.right > marked_image.width * 0.9
     assert box.bottom > marked_image.height * 0.9
-    assert differs[~inside].max() == 0
+    # Two processes may round a few values of the watermark's transforms to the other side.
+    assert differs[~inside].max() <= 1
+    assert (differs[~inside] > 0).mean() < 1e-4
     assert (differs[inside] > 25).mean() > 0.02, "the signature cannot be seen"
     written = read_provenance(signed_png)
     assert written is not None

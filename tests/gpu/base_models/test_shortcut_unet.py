@@ -88,7 +88,11 @@ def test_it_is_read_back_from_a_folder_as_it_was_written(depth, tmp_path):
     )
 
     assert isinstance(base.unet, ShortcutUNet)
-    assert torch.equal(ask(base.unet, noisy, 7), ask(unet, noisy, 7))
+    written, read = unet.state_dict(), base.unet.state_dict()
+    assert written.keys() == read.keys()
+    assert all(torch.equal(read[name], value) for name, value in written.items())
+    # The memory format of the one that was read is another, so sums have another order.
+    assert torch.allclose(ask(base.unet, noisy, 7), ask(unet, noisy, 7), atol=1e-5)
 
 
 @pytest.mark.parametrize("component", ["unet", "vae"])

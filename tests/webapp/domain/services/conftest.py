@@ -24,6 +24,7 @@ def beside(committed):
 
 
 def somebody_waits(watcher):
+    watcher.rollback()  # within one transaction, pg_stat_activity lists no later connection
     waiting = """SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'"""
     return watcher.scalar(text(waiting))

@@ -23,6 +23,7 @@ IMAGE = {
 }
 
 
+@pytest.mark.long
 def test_without_the_sweep_an_order_of_a_dead_worker_is_stuck_and_the_check_says_so(fast, market):
     fast.wait_until_quiet()
     fast.relay.stop()

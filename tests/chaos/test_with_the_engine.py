@@ -12,6 +12,7 @@ from tests.waiting import wait_for
 RUN = "SELECT * FROM training_runs WHERE style_id = :id"
 
 
+@pytest.mark.long
 def test_a_killed_training_resumes_and_gives_the_same_style_as_an_undisturbed_one(
     stack, person, tmp_path
 ):

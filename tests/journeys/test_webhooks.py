@@ -58,6 +58,7 @@ def test_buyer_and_artist_are_told_of_a_picture(stack, trained, person, receiver
     stack.wait_until_quiet()
 
 
+@pytest.mark.long
 def test_a_message_whose_worker_is_killed_is_delivered_again(stack, person, receiver):
     somebody = person()
     webhook = register(somebody, receiver, "/hook", "generation.completed")

@@ -137,6 +137,7 @@ def test_a_head_that_does_not_come_in_time_is_closed(served, connected, kept):
     assert answers(port)
 
 
+@pytest.mark.long
 def test_a_request_that_has_arrived_is_answered_however_late_the_event_loop_looks(served, kept):
     # Idle for a second, the connection may be closed; the next request is there long before, but
     # the loop comes to it after two.

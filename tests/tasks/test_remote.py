@@ -149,7 +149,7 @@ def test_waiting_grows_while_the_site_is_away_and_has_an_end():
     assert all(15.0 <= worker.backoff_seconds(5000) <= 30.0 for _ in range(20))
 
 
-# The first claim, which finds no job, imports what a training needs: the limit is for the second alone.
+# The first claim finds no job, but imports all: the limit is for the second one.
 HANGS = """
 import sys
 from tasks import remote

@@ -71,6 +71,16 @@ def png_claiming(width, height):
     return png_of_chunks(chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(b"\0")))
 
 
+def webp_claiming(width, height):
+    """A tiny WebP whose header claims any size up to 16,384 pixels a side."""
+    data = bytearray(encoded(Image.new("RGB", (1, 1)), "WEBP", lossless=True))
+    start = data.index(b"VP8L") + 9
+    flags = int.from_bytes(data[start : start + 4], "little") >> 28
+    claimed = (width - 1) | (height - 1) << 14 | flags << 28
+    data[start : start + 4] = claimed.to_bytes(4, "little")
+    return bytes(data)
+
+
 def png_of_many_pixels(width=8000, height=6500):
     """A valid, small PNG of 52 megapixels of one bit."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)

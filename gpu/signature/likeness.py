@@ -2,8 +2,8 @@
 
 Hashes only propose: pictures of one style and prompt have near hashes without being one picture. A
 watermark only proposes too, because a mark can be copied. The proof lays the shown picture over the
-registered one (`overlay.py`) and compares the fine structure tile by tile. Where nothing but the
-pictures speaks for it, they must also agree at their worst places (`agreement.py`).
+registered one (`overlay.py`) and compares the fine structure tile by tile. They must also agree at
+their worst places (`agreement.py`), most where nothing but the pictures speaks for it.
 """
 
 from collections.abc import Iterator
@@ -81,6 +81,14 @@ def _whole_likeness(frame: Registered, registered: Image.Image, shown: Image.Ima
     return min(best.likeness, max(OTHER, frame.agreement(picture, best).value))
 
 
+def _likeness_at_mark(frame: Registered, shown: Image.Image, place: Place) -> float:
+    overlay = frame.overlay(shown, place, max_shift=_MAX_SHIFT_OF_MARK)
+    if overlay.likeness < SAME:
+        return overlay.likeness
+    # The mark of one picture may have been copied onto another of the same words.
+    return min(overlay.likeness, max(OTHER, frame.agreement(shown, overlay).value_at_mark))
+
+
 def _wholes(registered: Image.Image, shown: Image.Image) -> Iterator[tuple[Image.Image, Place]]:
     """The shown picture, also without a plain border, and its places in eight orientations."""
     pictures = [shown]
@@ -97,13 +105,13 @@ def compared(registered: Image.Image, shown: Image.Image, place: Place | None = 
 
     `place` is where the watermark was detected (`Mark.place`); with it, crops are compared with
     their part of the registered picture. Without it, `shown` is taken for the whole picture.
-    UNCLEAR: too changed, or with too little detail, to be compared.
+    UNCLEAR: too changed, as by a caption, or with too little detail, to be compared.
     """
     frame = Registered(registered)
     value = (
         _whole_likeness(frame, registered, shown)
         if place is None
-        else frame.overlay(shown, place, max_shift=_MAX_SHIFT_OF_MARK).likeness
+        else _likeness_at_mark(frame, shown, place)
     )
     if value >= SAME:
         return Comparison.SAME

@@ -65,7 +65,7 @@ class BadImage(Exception):
     """A file that is not accepted: its `code`, the `actual` value and the `limit`.
 
     `actual` and `limit` are numbers of bytes or pixels, names of formats, or sizes as "511x600";
-    both are None for a file that is corrupt or blank.
+    both are None for a file that is corrupt or blank. `actual` is None if Pillow refuses a size.
     """
 
     def __init__(
@@ -242,13 +242,9 @@ def _upright_size(stream: BinaryIO, name: str, limits: ImageLimits) -> tuple[int
         else:
             stream.seek(0)
             width, height = Image.open(stream, formats=(name,)).size
-    except (
-        PictureRefused,
-        Image.DecompressionBombError,
-        OSError,
-        SyntaxError,
-        ValueError,
-    ) as error:
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise BadImage(ImageCode.TOO_MANY_PIXELS, None, limits.max_pixels) from error
+    except (PictureRefused, OSError, SyntaxError, ValueError) as error:
         raise BadImage(ImageCode.CORRUPT) from error
     if width * height > limits.max_pixels:
         raise BadImage(ImageCode.TOO_MANY_PIXELS, width * height, limits.max_pixels)

@@ -246,12 +246,17 @@ def test_a_manifest_that_ends_its_reader_is_invalid(app, client, delivered, monk
         (images.svg(), "INVALID_IMAGE_FORMAT"),
         (images.heavy(20 * 1024 * 1024 + 1), "IMAGE_SIZE_EXCEEDED"),
         (images.png_claiming(20000, 20000), "IMAGE_TOO_LARGE_PIXELS"),
+        (images.webp_claiming(12_000, 12_000), "IMAGE_TOO_LARGE_PIXELS"),
+        (images.webp_claiming(16_384, 16_384), "IMAGE_TOO_LARGE_PIXELS"),
         (images.png_of_many_pixels(), "IMAGE_TOO_LARGE_PIXELS"),
         (images.png(63, 200), "IMAGE_RESOLUTION_TOO_LOW"),
         (images.half_of(images.jpeg()), "IMAGE_CORRUPT"),
         (images.png_with_damaged_pixels(), "IMAGE_CORRUPT"),
     ],
-    ids=["gif", "svg", "heavy", "bomb", "many-pixels", "tiny", "truncated", "damaged"],
+    ids=[
+        *("gif", "svg", "heavy", "bomb", "webp-warned-of", "webp-bomb", "many-pixels", "tiny"),
+        *("truncated", "damaged"),
+    ],
 )
 def test_a_file_that_is_no_picture_within_the_limits_is_refused(client, session, file, code):
     answer = send(client, file)

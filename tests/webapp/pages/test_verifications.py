@@ -168,10 +168,11 @@ def test_a_full_queue_says_that_the_picture_was_not_checked(client, foreign, mon
         (images.gif(), "This file is not a JPG, PNG or WebP picture."),
         (images.heavy(20 * 1024 * 1024 + 1), "This file is larger than 20 MB."),
         (images.png_claiming(20000, 20000), "This picture has more than 50 megapixels."),
+        (images.webp_claiming(12_000, 12_000), "This picture has more than 50 megapixels."),
         (images.png(63, 200), "This picture is too small."),
         (images.half_of(images.jpeg()), "This file is damaged"),
     ],
-    ids=["gif", "heavy", "bomb", "tiny", "damaged"],
+    ids=["gif", "heavy", "bomb", "webp-bomb", "tiny", "damaged"],
 )
 def test_a_bad_file_is_refused_with_the_reason(client, file, text):
     answer = send(client, ("bad", file), headers=FRAGMENT)

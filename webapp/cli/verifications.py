@@ -9,10 +9,11 @@ from flask.cli import with_appcontext
 from webapp.cli.failures import text_of
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
+from webapp.domain.gateways.examiner import Comparison
 from webapp.domain.queries.verifications import Match, Note
 from webapp.domain.services import verifications
 from webapp.domain.services.licenses import certificate_url
-from webapp.domain.services.recognition import PictureRegistry
+from webapp.domain.services.recognition import MARK_CONFIDENCES, PictureRegistry
 from webapp.domain.services.verifications import VERIFIED_IMAGE
 from webapp.extensions import app_settings, examiner, storage
 
@@ -24,6 +25,7 @@ NOTES = {
     Note.CERTIFICATE_OF_OTHER_PICTURE: "It names the certificate of another picture.",
     Note.MARK_UNKNOWN: "It has a watermark whose number was never issued.",
     Note.MARK_OF_OTHER_PICTURE: "It has the watermark of another picture.",
+    Note.MARK_OF_DELETED_PICTURE: "It has the watermark of a picture that was deleted.",
 }
 
 
@@ -59,6 +61,8 @@ def _print(match: Match) -> None:
     click.echo(f"{match.public_id}  {_status(match)}  {address}")
     click.echo(f"  {match.artist_name}, “{match.style_name}”, issued {match.issued_at:%Y-%m-%d}")
     click.echo(f"  found by {match.method}, confidence {match.confidence:.2f}")
+    if match.confidence <= MARK_CONFIDENCES[Comparison.UNCLEAR]:
+        click.echo("  not confirmed: compare it with the picture of the certificate")
 
 
 def _status(match: Match) -> str:

@@ -6,7 +6,7 @@ usual size are not counted: one per thread fits beside the budget.
 
 import threading
 
-from flask import Flask, g
+from flask import Flask, g, request
 
 from webapp.domain.errors import ServiceUnavailable
 
@@ -33,10 +33,11 @@ def reserve(owner: int | str, size: int) -> None:
 
 
 def register(app: Flask) -> None:
-    """Release at the end of each request the space that it reserved."""
+    """Close at the end of each request the files of its form, and release their space."""
 
     @app.teardown_request
     def release(_error: BaseException | None) -> None:
+        request.close()
         owner = g.pop("space_reserved_by", None)
         if owner is not None:
             with _lock:

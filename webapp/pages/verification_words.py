@@ -21,24 +21,31 @@ ADVICE: dict[str, LazyString] = {
     EXPIRED: _("Nobody may use the picture under this licence any more."),
     CertificateStatus.REVOKED: _("Nobody may use the picture under this licence any more."),
 }
-PROBABLE_HEADING = _("Probably a picture with a valid licence")
+PROBABLE_HEADINGS: dict[str, LazyString] = {
+    CertificateStatus.VALID: _("Probably a picture with a valid licence"),
+    EXPIRED: _("Probably a picture whose licence has expired"),
+    CertificateStatus.REVOKED: _("Probably a picture whose licence was revoked"),
+}
 MIXED_HEADING = _("This picture has several licences, and not all of them are valid")
 MIXED_ADVICE = _("The same picture was delivered to several orders. Look for yours below.")
+PROBABLE_ADVICE = _("Compare it with the picture on the certificate.")
 METHODS: dict[str, LazyString] = {
     Method.HASH: _("Your file is exactly the file that was delivered."),
     Method.CREDENTIALS: _(
-        "Your file carries our signature and has not been changed since it was signed."
+        "Your file carries our signature, and nothing that it covers was changed since."
     ),
     Method.WATERMARK: _(
-        "Your picture carries the watermark of this certificate and shows the delivered picture."
+        "Your picture carries the watermark of this certificate and shows the delivered picture or"
+        " a part of it. What is around it has no licence from here."
     ),
     Method.PERCEPTUAL: _(
         "Your picture and the delivered one were laid over each other and show the same."
     ),
+    Method.TWIN: _("This one was ordered with the same settings, so it should look the same."),
 }
 TOO_CHANGED = _(
-    "Your picture carries the watermark of this certificate, but is too changed to be compared with"
-    " the delivered picture."
+    "Your picture carries the watermark of this certificate, but is too changed to tell whether it"
+    " shows the delivered picture."
 )
 LAYERS: dict[str, LazyString] = {
     Layer.HASH: _("exact file"),
@@ -68,6 +75,10 @@ NOTES: dict[str, LazyString] = {
     Note.MARK_OF_OTHER_PICTURE: _(
         "The picture carries the watermark of another picture. It was probably copied onto this"
         " one, and does not count."
+    ),
+    Note.MARK_OF_DELETED_PICTURE: _(
+        "The picture carries the watermark of a picture that was deleted with its account. They can"
+        " no longer be compared."
     ),
 }
 FAILURES: dict[str, LazyString] = {
@@ -101,20 +112,20 @@ def busy(wait: str) -> str:
 def heading(matches: list[Match]) -> str:
     """Return the heading of an outcome with matches."""
     if is_only_probable(matches):
-        return str(PROBABLE_HEADING)
+        return str(PROBABLE_HEADINGS[matches[0].status])
     return str(MIXED_HEADING if _is_mixed(matches) else HEADINGS[matches[0].status])
 
 
 def is_only_probable(matches: list[Match]) -> bool:
-    """Tell whether no comparison has confirmed the valid licence that a watermark names."""
+    """Tell whether no comparison has confirmed the certificate that a watermark names."""
     unclear = MARK_CONFIDENCES[Comparison.UNCLEAR]
-    return all(
-        match.status == CertificateStatus.VALID and match.confidence <= unclear for match in matches
-    )
+    return all(match.confidence <= unclear for match in matches)
 
 
 def advice(matches: list[Match]) -> str:
     """Return what the licences of an outcome allow."""
+    if is_only_probable(matches):
+        return str(PROBABLE_ADVICE)
     return str(MIXED_ADVICE if _is_mixed(matches) else ADVICE[matches[0].status])
 
 

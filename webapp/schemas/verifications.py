@@ -17,7 +17,8 @@ class VerifiedLicense(Answer):
 
     hash: the very file that was delivered. credentials: signed Content Credentials of ours.
     watermark: its number, and the picture is not another one. perceptual: laid over the delivered
-    picture, the two are one.
+    picture, the two are one. twin: ordered with the same settings as the picture of another match,
+    but not compared. A confidence of at most 0.9 means that no comparison has confirmed it.
     """
 
     public_id: str = Field(examples=["lic_01JH3Z6V9C"])

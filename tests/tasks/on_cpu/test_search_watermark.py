@@ -1,8 +1,8 @@
 """A deep search: it finds the watermark of a part, and nothing of the picture remains."""
 
+import io
 import tempfile
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import redis
@@ -16,8 +16,10 @@ from tasks.on_cpu.refund import refund
 from tasks.on_cpu.search_watermark import search_watermark
 from tasks.on_cpu.stamp_signature import stamp_signature
 from tests import delivering, images, making
+from webapp.app import create_app
 from webapp.domain import due_jobs, jobs
 from webapp.domain.db import unit_of_work
+from webapp.domain.errors import ServiceUnavailable
 from webapp.domain.gateways.cache import Cache
 from webapp.domain.models.deep_search import DeepSearch
 from webapp.domain.models.generation import Generation
@@ -54,7 +56,9 @@ def ask(committed, storage):
     def asked(picture):
         with committed.begin() as session:
             cache = Cache(settings().redis_url)
-            public_id = deep_searches.request(session, cache, picture, request_id="request-1")
+            public_id = deep_searches.request(
+                session, cache, picture, age_seconds=0, request_id="request-1"
+            )
             search = session.scalars(
                 select(DeepSearch).where(DeepSearch.public_id == public_id)
             ).one()
@@ -123,27 +127,45 @@ def test_a_strip_is_searched_too(committed, ordered, ask):
     assert state(committed, public_id).report.matches == []
 
 
-def test_nothing_of_the_picture_remains_anywhere(committed, storage, ask, tmp_path, monkeypatch):
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    picture = images.encoded(images.scene(96, 96, seed=10))
+def test_nothing_of_an_upload_remains_anywhere(committed, storage, tmp_path, monkeypatch):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    # Larger than what a form keeps in memory.
+    upload = images.encoded(images.scene(700, 700, seed=10), compress_level=0)
+    assert len(upload) > 1 << 20
     objects = list(storage.list())
-    files = set(Path(tempfile.gettempdir()).iterdir())
-    public_id, job_id = ask(picture)
     kept = redis.Redis.from_url(settings().redis_url)
+    names = set(kept.scan_iter("*"))
+    answer = (
+        create_app()
+        .test_client()
+        .post("/api/v1/verify", data={"image": (io.BytesIO(upload), "picture.png")})
+    )
+    public_id = answer.json["data"]["deep"]["id"]
+    answer.request.environ["wsgi.input"].close()  # a file of the test's client
+    assert list(folder.iterdir()) == []
     name = deep_searches.picture_name(public_id)
-    assert 0 < kept.ttl(name) <= 50
-    assert picture[16:48] not in kept.get(name)
+    assert 0 < kept.ttl(name) <= 40
+    for new in set(kept.scan_iter("*")) - names:
+        assert b"IHDR" not in kept.dump(new)
+    with committed() as session:
+        job_id = session.scalars(select(Job.id).where(Job.kind == JobKind.DEEP_SEARCH)).one()
     search_watermark(job_id=job_id)
     assert not kept.exists(name)
     assert list(storage.list()) == objects
-    new = set(Path(tempfile.gettempdir()).iterdir()) - files
-    assert not [path for path in new if path.is_file() and picture[16:48] in path.read_bytes()]
+    assert list(folder.iterdir()) == []
     search = row(committed, public_id)
     assert search.picture_key is None
     assert {column.name for column in DeepSearch.__table__.columns} == {
         *("id", "public_id", "picture_key", "report", "failure_cause", "created_at")
     }
+
+
+def test_a_picture_that_could_not_be_gone_within_a_minute_is_not_searched(committed):
+    cache = Cache(settings().redis_url)
+    with committed() as session, pytest.raises(ServiceUnavailable):
+        deep_searches.request(session, cache, b"picture", age_seconds=31, request_id="request-1")
 
 
 def test_a_picture_that_expired_before_its_turn_is_told_of(committed, ask):

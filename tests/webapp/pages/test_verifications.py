@@ -222,7 +222,7 @@ def test_every_method_layer_and_note_has_words(report_of, language):
 
 def test_a_picture_too_changed_to_be_compared_is_not_called_the_same(report_of):
     text = report_of(match(confidence=0.9))
-    assert "too changed to be compared" in text
+    assert "too changed to tell whether it shows the delivered picture" in text
     assert "Certainty: 90 %" in text
     assert "Certainty: 99 %" in report_of(match(confidence=0.999))
     assert "Certainty: 100 %" in report_of(match(method=Method.HASH, confidence=1.0))
@@ -234,7 +234,19 @@ def test_a_watermark_alone_is_not_headed_as_a_proof(report_of):
     compared = report_of(match(confidence=0.9), match(public_id="L_two"))
     assert '<h2 class="state valid">This picture has a valid licence</h2>' in compared
     expired = report_of(match(confidence=0.9, status="expired", valid_to=date(2026, 11, 3)))
-    assert "The licence of this picture has expired" in expired
+    assert "Probably a picture whose licence has expired" in expired
+    day = datetime(2026, 11, 3, 9, 5, tzinfo=UTC)
+    revoked = report_of(match(confidence=0.9, status="revoked", revoked_at=day))
+    assert "Probably a picture whose licence was revoked" in revoked
+    for text in (expired, revoked):
+        assert "Compare it with the picture on the certificate." in text
+        assert "Nobody may use" not in text
+
+
+def test_an_order_with_the_same_settings_is_not_called_compared(report_of):
+    text = report_of(match(), match(public_id="L_two", method=Method.TWIN, confidence=0.95))
+    assert text.count("shows the delivered picture") == 1
+    assert "ordered with the same settings" in text
 
 
 def test_the_page_says_that_a_watermark_names_a_certificate(client):

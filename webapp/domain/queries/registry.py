@@ -80,8 +80,8 @@ class RegisteredPicture:
 
     `status` is `queries.licenses.EXPIRED` or a CertificateStatus; `valid_to` and `revoked_at` are
     the dates of both. `image_key` is the full file in storage and `preview_key` the public one;
-    both are None once the owner's account is deleted. `watermark_number` is None for a picture that
-    was delivered without a watermark.
+    both are None once the owner's account is deleted. `perceptual_hash` has 16 hexadecimal digits.
+    `watermark_number` is None for a picture that was delivered without a watermark.
     """
 
     generation_id: int
@@ -96,7 +96,13 @@ class RegisteredPicture:
     image_key: str | None
     preview_key: str | None
     image_sha256: str
+    perceptual_hash: str
     watermark_number: int | None
+
+    def is_near(self, hashes: Sequence[int]) -> bool:
+        """Tell whether one of the perceptual hashes of a picture is near this one's."""
+        own = int(self.perceptual_hash, 16)
+        return any((own ^ int(hash_digits(each), 16)).bit_count() <= NEAR_BITS for each in hashes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +220,7 @@ def _rows(session: Session, *conditions: ColumnElement[bool]) -> Sequence[AnyRow
             Certificate.status,
             Certificate.valid_to,
             Certificate.revoked_at,
+            Certificate.perceptual_hash,
             Certificate.artist_id,
             Artist.artist_name,
             Certificate.style_id,
@@ -248,5 +255,6 @@ def _picture(row: AnyRow) -> RegisteredPicture:
         image_key=row.image_key,
         preview_key=row.preview_key,
         image_sha256=row.image_sha256,
+        perceptual_hash=row.perceptual_hash,
         watermark_number=row.watermark_number,
     )

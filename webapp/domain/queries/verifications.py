@@ -21,12 +21,16 @@ Value = TypeVar("Value")
 
 
 class Method(StrEnum):
-    """What connects an uploaded picture with a certificate, the strongest first."""
+    """What connects an uploaded picture with a certificate, the strongest first.
+
+    TWIN: nothing but another certificate, whose picture was ordered with the same settings.
+    """
 
     HASH = "hash"
     CREDENTIALS = "credentials"
     WATERMARK = "watermark"
     PERCEPTUAL = "perceptual"
+    TWIN = "twin"
 
 
 class Layer(StrEnum):
@@ -49,6 +53,7 @@ class Note(StrEnum):
     CERTIFICATE_OF_OTHER_PICTURE = "certificate_of_other_picture"
     MARK_UNKNOWN = "mark_unknown"
     MARK_OF_OTHER_PICTURE = "mark_of_other_picture"
+    MARK_OF_DELETED_PICTURE = "mark_of_deleted_picture"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,13 @@ from webapp.domain.queries.verifications import Report
 
 MAX_WAITING = 20
 RETRY_AFTER_SECONDS = 20
+GONE_SECONDS = 60
+"""After its arrival nothing of a picture is left."""
+
+SEARCH_SECONDS = 20
+"""A search is given up after; the soft time limit of its task."""
+
+LEAST_KEPT_SECONDS = 10
 KEPT = timedelta(minutes=10)
 """For so long after a search began its page can read the answer."""
 
@@ -26,11 +33,20 @@ ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('deep searches'))")
 _NONCE = bytes(12)  # a key encrypts one picture
 
 
-def request(session: Session, cache: Cache, picture: bytes, *, request_id: str) -> str:
-    """Queue a search and return its public id; the picture is kept for less than a minute.
+def request(
+    session: Session, cache: Cache, picture: bytes, *, age_seconds: float, request_id: str
+) -> str:
+    """Queue a search and return its public id.
 
-    Raises ServiceUnavailable while MAX_WAITING searches are not finished, and CacheUnavailable.
+    The picture arrived `age_seconds` ago, and is kept so long that a search that begins at the last
+    moment ends within GONE_SECONDS of the arrival.
+
+    Raises ServiceUnavailable while MAX_WAITING searches are not finished or the picture is too old,
+    and CacheUnavailable.
     """
+    kept_seconds = int(GONE_SECONDS - SEARCH_SECONDS - age_seconds)
+    if kept_seconds < LEAST_KEPT_SECONDS:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     session.execute(ONE_AT_A_TIME)
     waiting = session.scalar(
         select(func.count()).where(
@@ -44,7 +60,8 @@ def request(session: Session, cache: Cache, picture: bytes, *, request_id: str) 
     session.add(search)
     session.flush()
     jobs.enqueue(session, JobKind.DEEP_SEARCH, search.id, request_id=request_id)
-    cache.put(picture_name(search.public_id), AESGCM(key).encrypt(_NONCE, picture, None))
+    sealed = AESGCM(key).encrypt(_NONCE, picture, None)
+    cache.put(picture_name(search.public_id), sealed, seconds=kept_seconds)
     return search.public_id
 
 

@@ -5,6 +5,7 @@ very file and trusted credentials need no comparison. Nothing here changes a row
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from webapp.domain.db import UnitOfWork
@@ -133,6 +134,9 @@ class _Evidence:
         answers: dict[str, tuple[float, Comparison, RegisteredPicture]] = {}
         for mark, picture in self._issued(marks):
             compared = self._compared(shown, picture, mark)
+            if compared is None:
+                self.notes.append(Note.MARK_OF_DELETED_PICTURE)
+                continue
             known = answers.get(picture.public_id)
             if compared is Comparison.SAME or known is None or known[0] < mark.score:
                 answers[picture.public_id] = mark.score, compared, picture
@@ -179,27 +183,28 @@ class _Evidence:
 
     def _compared(
         self, shown: ShownPicture, picture: RegisteredPicture, mark: Mark | None = None
-    ) -> Comparison:
-        """Compare with the delivered file; UNCLEAR once that is deleted."""
-        if picture.image_key is None:
-            return Comparison.UNCLEAR
-        try:
-            delivered = self.registry.storage.get(picture.image_key)
-        except ObjectMissing:
-            return Comparison.UNCLEAR
-        return shown.compare(delivered, mark)
+    ) -> Comparison | None:
+        """Compare with the delivered file.
+
+        Once that is deleted, with its hash: UNCLEAR if this is near, else None, because it may be a
+        part of the picture as well as another one.
+        """
+        if picture.image_key is not None:
+            with suppress(ObjectMissing):
+                return shown.compare(self.registry.storage.get(picture.image_key), mark)
+        return Comparison.UNCLEAR if picture.is_near(shown.hashes()) else None
 
     def _find(
         self, pictures: Iterable[RegisteredPicture], method: Method, confidence: float
     ) -> None:
-        """Record pictures, and with them all deliveries of the same pixels."""
+        """Record pictures, and with them all others that were ordered with the same settings."""
         for picture in pictures:
             self._record(Finding(picture.public_id, method, confidence))
             with self.registry.unit_of_work() as session:
                 twins = registry_queries.twins(session, picture)
             certainty = min(confidence, PERCEPTUAL_CONFIDENCE)
             for twin in twins:
-                self._record(Finding(twin.public_id, Method.PERCEPTUAL, certainty))
+                self._record(Finding(twin.public_id, Method.TWIN, certainty))
 
     def _record(self, finding: Finding) -> None:
         known = self._findings.get(finding.public_id)

@@ -7,6 +7,7 @@ at once.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class _Request:
     cache: Cache
     admit_search: Callable[[], None]
     request_id: str
+    arrived: float
 
 
 def verify(
@@ -87,10 +89,11 @@ def verify(
     Raises the image error of a file that is not accepted, and ServiceUnavailable while all slots
     are taken or the queue of deep searches is full. CacheUnavailable without Redis.
     """
+    arrived = time.monotonic()
     header = _header(upload)
     report, search_id = recognition.recognise_file(registry, header.sha256), None
     if not report.findings:
-        request = _Request(registry, cache, admit_search, request_id)
+        request = _Request(registry, cache, admit_search, request_id, arrived)
         with _held(_slots, timeout=0):
             report, search_id = _examined_once(request, upload, header)
     return _shown(registry, report, search_id)
@@ -156,7 +159,13 @@ def _recalled(cache: Cache, name: str) -> tuple[Report, str | None] | None:
 def _queued_search(request: _Request, picture: bytes) -> str:
     request.admit_search()
     with request.registry.unit_of_work() as session:
-        return deep_searches.request(session, request.cache, picture, request_id=request.request_id)
+        return deep_searches.request(
+            session,
+            request.cache,
+            picture,
+            age_seconds=time.monotonic() - request.arrived,
+            request_id=request.request_id,
+        )
 
 
 def _examined(

@@ -1,12 +1,15 @@
 """Weak marks are looked up among the issued numbers; noise is no mark."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
+from sqlalchemy import func, select, update
 
 from tests import delivering
 from webapp.domain.gateways.examiner import Comparison, CredentialsState, FileClaims
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.license import Certificate
 from webapp.domain.queries.verifications import Note
 from webapp.domain.services import recognition
 from webapp.domain.services.recognition import COMPARED_MARKS, LOOKED_UP_MARKS, PictureRegistry
@@ -28,12 +31,13 @@ class Reading:
 class Shown:
     """A picture from which given marks are read."""
 
-    def __init__(self, readings):
+    def __init__(self, readings, hashes):
         self.readings = iter(readings)
         self.compared = 0
+        self._hashes = hashes
 
     def hashes(self):
-        return (0,)
+        return self._hashes
 
     def marks(self, *, deep):
         return self.readings
@@ -61,8 +65,8 @@ def made(session, storage, ordered):
 def recognised(session, storage, made):
     """The report on a picture with these readings, and how often it was compared."""
 
-    def report(*readings):
-        shown = Shown(readings)
+    def report(*readings, hashes=(0,)):
+        shown = Shown(readings, hashes)
         registry = PictureRegistry(lambda: nullcontext(session), storage, Engine(shown))
         return recognition.recognise(registry, NO_CLAIMS, b""), shown
 
@@ -111,3 +115,18 @@ def test_a_certain_mark_counts_after_any_noise(recognised, made):
     certain = Reading(made.watermark_number, Comparison.SAME, score=12)
     report, _ = recognised(*noise(LOOKED_UP_MARKS + 1), certain)
     assert [finding.method for finding in report.findings] == ["watermark"]
+
+
+def test_the_mark_of_a_deleted_picture_proves_nothing_unless_the_hashes_are_near(
+    session, recognised, made
+):
+    [own] = session.scalars(select(Certificate.perceptual_hash))
+    session.execute(update(Generation).values(image_key=None, deleted_at=func.now()))
+    mark = Reading(made.watermark_number, Comparison.SAME, score=12)
+    far = int(own, 16) ^ 0xFFFF
+    report, _ = recognised(mark, hashes=(far,))
+    assert (report.findings, report.notes) == ((), (Note.MARK_OF_DELETED_PICTURE,))
+    report, _ = recognised(replace(mark), hashes=(far, int(own, 16) ^ 0b11 - 2**64))
+    assert [(finding.method, finding.confidence) for finding in report.findings] == [
+        ("watermark", 0.9)
+    ]

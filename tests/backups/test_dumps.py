@@ -48,6 +48,24 @@ def test_the_newest_dump_is_restored_and_only_into_an_empty_database(backups, li
             assert ask(empty, "SELECT count(*) FROM seen") == rows
 
 
+def test_the_log_of_the_server_before_is_set_aside_when_a_dump_was_restored(backups, lived, server):
+    backups.run("backup-database", lived)
+    for name in ("wal/000000010000000000000007", "base/2026-01-01T000000Z"):
+        (backups.folder / name).parent.mkdir()
+        (backups.folder / name).touch()
+    with pytest.raises(AssertionError, match="has 1 tables"):
+        backups.run("restore-database", lived)
+    assert (backups.folder / "wal").exists(), "nothing was restored"
+    with database.database(server) as empty:
+        assert "make a new base backup" in backups.run("restore-database", empty)
+    [earlier] = (backups.folder / "earlier").iterdir()
+    assert {str(path.relative_to(earlier)) for path in earlier.rglob("*") if path.is_file()} == {
+        "wal/000000010000000000000007",
+        "base/2026-01-01T000000Z",
+    }
+    assert not (backups.folder / "wal").exists()
+
+
 def test_a_dump_that_is_broken_or_not_there_leaves_an_empty_database(backups, lived, server):
     ask(lived, "INSERT INTO seen SELECT * FROM generate_series(1, 50000)")
     backups.run("backup-database", lived)

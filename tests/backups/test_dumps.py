@@ -92,10 +92,19 @@ def test_old_dumps_are_deleted_and_an_unfinished_one_is_none(backups, lived):
     assert "young.dump" in names
 
 
+def test_a_copy_of_files_that_failed_is_no_success(backups, lived, tmp_path):
+    (tmp_path / "files").rmdir()
+    with pytest.raises(AssertionError, match="directory not found"):
+        backups.run("backup-files", lived)
+    assert not (backups.folder / "metrics").exists()
+
+
 def test_files_are_copied_and_none_is_deleted_in_the_copy(backups, lived, tmp_path):
     files = tmp_path / "files"
     (files / "one.png").write_bytes(b"1")
     backups.run("backup-files", lived)
+    metric = (backups.folder / "metrics/files.prom").read_text()
+    assert metric.startswith('backup_last_success_timestamp_seconds{kind="files"} 1')
     (files / "one.png").unlink()
     (files / "two.png").write_bytes(b"2")
     backups.run("backup-files", lived)

@@ -71,7 +71,7 @@ def containers():
 @contextmanager
 def public(running):
     """The proxy in front of a web that answers; this process trusts its certificate."""
-    running.wait_until_it_answers("web", f"http://{running.address('web')}:8000/healthz")
+    running.wait_until_it_answers("web", f"http://{running.address('web')}:8000/readyz/process")
     running.start("proxy")
     certificate = running.volume("certificates") / ROOT_CERTIFICATE
     wait_for(certificate.exists, "the certificate", explain=running.processes["proxy"].tail)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.operators.alert_cases import ABSENT, CASES
+from tests.operators.alert_cases import ABSENT, CASES, LOUD, QUIET
 from tests.operators.tools import tool
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +59,10 @@ def cases_of(alert):
     yield case(alert, good, fires=False)
     if alert in ABSENT:
         yield case(alert, ABSENT[alert], fires=True)
+    for numbers in LOUD.get(alert, ()):
+        yield case(alert, numbers, fires=True)
+    for numbers in QUIET.get(alert, ()):
+        yield case(alert, numbers, fires=False)
 
 
 def test_every_alert_fires_when_it_must_and_only_then(tmp_path):

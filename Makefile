@@ -26,7 +26,7 @@ SBOM ?= var/sbom
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test test-long browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long chaos-storm deploy backup base-backup restore recover restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-dispatch bench-queries bench-pages bench-migrations bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test test-long browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long chaos-storm deploy backup base-backup restore recover recovered restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-dispatch bench-queries bench-pages bench-migrations bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -156,7 +156,13 @@ restore:  ## the newest dump, or DUMP=2026-11-29T080000Z, into empty volumes; th
 
 recover:  ## the database alone, to UNTIL="2026-11-29 08:00:00+00" or the end of its log, into an empty volume
 	$(BACKUPS) recover
-	docker compose up --detach --wait postgres storage
+	$(MAKE) --no-print-directory recovered
+
+# PostgreSQL is healthy before it has recovered, and may not be for as long as it reads the log.
+recovered:  ## the second half of `recover`, which may be repeated: wait for it, then prove
+	docker compose up --detach --wait storage
+	docker compose up --detach postgres
+	$(BACKUPS) recovered
 	$(FLASK) restored
 	$(FLASK) ledger check --full
 	$(FLASK) license check-files

@@ -73,11 +73,13 @@ class Containers:
             for alias in service.get("networks", {}).get("default", {}).get("aliases", ())
             if alias not in self.services
         }
+        self.began = 0.0  # of the clock of `time.monotonic`, when there was nothing yet
         self.processes: dict[str, Process] = {}
         self.images: dict[str, compose.Image] = {}
         self._net = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
         self._addresses: dict[str, str] = {}
         self._parts = ExitStack()
+        self._is_stopped = False
         self._host = folder / "host"
         self._host.mkdir()
         (self._host / "sitecustomize.py").write_text(HOST)
@@ -248,7 +250,10 @@ class Containers:
         )
 
     def stop(self) -> None:
-        """End all; nothing is left running."""
+        """End all; nothing is left running. Once more does nothing."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
         for process in self.processes.values():
             process.kill()  # how they stop in order is for others to test
         self._parts.close()

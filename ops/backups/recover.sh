@@ -19,7 +19,8 @@ mkdir -p "$PGDATA/pg_wal"
 {
 	echo "restore_command = 'cp $BACKUPS/wal/%f %p || cp $BACKUPS/wal/%f.partial %p'"
 	echo "recovery_target_action = promote"
-	if [ -n "$UNTIL" ]; then echo "recovery_target_time = '$UNTIL'"; fi
+	# Also when it is empty: the base backup of a server that was recovered has the moment of that time.
+	echo "recovery_target_time = '$UNTIL'"
 } >> "$PGDATA/postgresql.auto.conf"
 touch "$PGDATA/recovery.signal"
 echo "PostgreSQL will recover from $begun when it starts"

@@ -16,4 +16,6 @@ if ! pg_restore --dbname "$PG_URL" --no-owner --exit-on-error --jobs "$(nproc)" 
 	exit 1
 fi
 ask "ANALYZE"
+. "$(dirname "$0")/aside.sh"
+set_aside
 echo "restored $DUMP"

@@ -82,15 +82,24 @@ def test_no_service_can_gain_rights_or_take_the_whole_machine(name):
     assert int(options["max-file"]) * int(options["max-size"].removesuffix("m")) <= 200
 
 
+def test_a_service_with_a_read_only_file_system_is_given_secrets_and_configs_as_files():
+    """Compose refuses others there: "`file` is the sole supported option"."""
+    read = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    used = set()
+    for service in SERVICES.values():
+        for kind in ("secrets", "configs"):
+            names = set(service.get(kind, ()))
+            used |= names
+            for name in names if service["read_only"] else ():
+                assert set(read[kind][name]) == {"file"}, name
+    assert used == {*read["secrets"], *read["configs"]}
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_that_stays_says_whether_it_is_healthy(name):
     check = SERVICES[name].get("healthcheck")
     if name in ONCE | {"prepare"}:
         assert check == {"disable": True}
-    elif name in WEBS:
-        assert check is None
-        dockerfile = (ROOT / "docker/Dockerfile").read_text()
-        assert "HEALTHCHECK --interval=10s" in dockerfile.partition(" AS web")[2]
     else:
         assert check["test"][0] in {"CMD", "CMD-SHELL"}
 
@@ -130,7 +139,7 @@ KNOWN_BY = {
     "SECRET_KEY": WEBS,
     "SECRET_KEY_FALLBACKS": WEBS,
     "GOOGLE_CLIENT_SECRET": WEBS,
-    "METRICS_TOKEN": WEBS,
+    "METRICS_TOKEN": {*WEBS, "prometheus"},
     "TOSS_SECRET_KEY": {*WEBS, "worker-housekeeping"},
     "SMTP_URL": {"worker-mail"},
     "INTERNAL_API_TOKEN": {*WEBS, *GPU_WORKERS},
@@ -257,7 +266,8 @@ def test_the_lines_of_env_that_compose_needs_are_in_the_example():
         ("backup", ["backup-files", "backup-database", "backup-files"]),
         ("base-backup", ["base-backup"]),
         ("restore", ["restore-database", "restore-files", "prepare", "prepare", "prepare"]),
-        ("recover", ["recover", "prepare", "prepare", "prepare"]),
+        ("recover", ["recover", "recovered", "prepare", "prepare", "prepare"]),
+        ("recovered", ["recovered", "prepare", "prepare", "prepare"]),
     ],
 )
 def test_make_runs_the_services_that_back_up_and_restore(target, steps):
@@ -269,6 +279,23 @@ def test_make_runs_the_services_that_back_up_and_restore(target, steps):
     proofs = [" ".join(words).partition("webapp.app ")[2] for words in run if "flask" in words]
     assert proofs in ([], ["restored", "ledger check --full", "license check-files"])
     assert set(steps) <= ONCE | {"prepare"}
+
+
+def test_nothing_waits_for_a_recovery_with_a_limit():
+    commands = subprocess.run(
+        ["/usr/bin/env", "make", "-n", "recover"], cwd=ROOT, check=True, capture_output=True
+    ).stdout.decode()
+    started = re.findall(r"docker compose up (.*)", commands)
+    assert started == ["--detach --wait storage", "--detach postgres"]
+    assert SERVICES["recovered"]["command"] == ["sh", "/scripts/recovered.sh"]
+    assert SERVICES["recovered"]["volumes"] == SERVICES["wal"]["volumes"], "it sets the log aside"
+
+
+def test_a_database_is_healthy_only_at_the_address_that_others_use():
+    """The server that makes a new database, before the real one, has a socket alone."""
+    check = SERVICES["postgres"]["healthcheck"]
+    assert check["test"][:4] == ["CMD", "pg_isready", "-h", "127.0.0.1"]
+    assert check["start_period"] == "10m", "after a crash it reads its log first"
 
 
 def test_what_is_backed_up_is_what_the_site_uses():

@@ -96,6 +96,21 @@ def test_every_alert_and_every_number_is_explained():
             assert f"`{plain}" in manual, plain
 
 
+def test_the_manual_says_which_alerts_need_more_than_the_jobs_of_a_cluster():
+    file = ROOT / "deploy/kubernetes/prometheus.yml"
+    jobs = yaml.safe_load(file.read_text())["scrape_configs"]
+    assert {job["job_name"] for job in jobs} == {"site", "workers"}
+    of_others = FOREIGN - {"up", "database_up"}
+    needing = {
+        rule["alert"]
+        for rule in rules()
+        if names(rule["expr"]) & of_others or 'job=~"machine' in rule["expr"]
+    }
+    manual = (ROOT / "docs/operations.md").read_text()
+    [row] = re.findall(r"^\| Prometheus \|.*", manual, re.MULTILINE)
+    assert set(re.findall(r"`([A-Z][a-z]\w+)`", row)) == needing
+
+
 def test_the_manual_says_what_is_known_of_a_gpu_and_what_is_not():
     known = {family.name for family in tasks.exporter.Gpus(("echo", "0, Card, 1, 2, 50")).collect()}
     assert known == {"gpu_memory_bytes", "gpu_busy_ratio"}
@@ -153,7 +168,7 @@ def labels_of(name):
     ours = {REQUEST_SECONDS, WORKER_REPORTS, TASK_SECONDS, TASK_FAILURES, WORKER_SICK}
     gauges |= {metric._name: metric._labelnames for metric in ours}
     gauges["backup_last_success_timestamp_seconds"] = ("kind",)
-    return {"job", "instance", "mountpoint", "le", *gauges.get(plain, ())}
+    return {"job", "instance", "mountpoint", "fstype", "le", *gauges.get(plain, ())}
 
 
 def test_what_beat_calls_is_housekeeping_and_its_silence_is_noticed():

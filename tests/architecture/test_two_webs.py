@@ -3,7 +3,10 @@
 import re
 import subprocess
 
+import pytest
+
 from tests.architecture.test_docker_compose import ROOT, SECONDS, SERVICES, found, proxy, serving
+from tests.operators.manifests import seconds
 from webapp.domain import db
 from webapp.web_worker import DRAIN_SHARE
 
@@ -18,6 +21,17 @@ def test_the_proxy_notices_a_web_that_drains_before_its_port_is_closed(proxy, se
     # An answer that waits for a connection, and for a statement, is no sign of a dead process.
     waits = db.WEB_WAIT_SECONDS + 15
     assert min(check["timeout"] for check in checks) > waits * SECONDS
+
+
+@pytest.mark.parametrize("web", ["web", "web-2"])
+def test_a_web_is_healthy_when_the_proxy_would_send_it_requests(proxy, web):
+    """So `make deploy` replaces the second only when the first gets requests."""
+    check = SERVICES[web]["healthcheck"]
+    [uri] = {each["uri"] for each in found(proxy, "active")}
+    assert f"http://127.0.0.1:8000{uri}'" in str(check["test"])
+    # A slow database must not make it unhealthy.
+    waits = db.WEB_WAIT_SECONDS + 15
+    assert seconds(check["timeout"]) > waits
 
 
 def test_a_refused_request_is_sent_to_the_other_web(proxy, serving):
@@ -50,7 +64,8 @@ def test_one_web_is_replaced_after_the_other_and_has_time_to_end(serving):
     assert int(first["stop_grace_period"].removesuffix("s")) > serving["graceful_timeout"]
 
 
-def test_make_deploys_what_must_know_new_rows_then_one_web_after_the_other_then_the_rest():
+def deploying():
+    """What `make deploy` starts without dependencies, in its order, and all its commands."""
     commands = subprocess.run(
         ["/usr/bin/env", "make", "--no-print-directory", "-n", "deploy"],
         cwd=ROOT,
@@ -60,8 +75,21 @@ def test_make_deploys_what_must_know_new_rows_then_one_web_after_the_other_then_
     started = re.findall(
         r"docker compose (?:run|up) (?:--\S+ )*--no-deps(?: --\S+)* (.+)", commands
     )
+    return started, commands
+
+
+def first_to_deploy():
+    """What must know all that newer webs write."""
+    started, _ = deploying()
+    return started[1].split()
+
+
+def test_make_deploys_what_must_know_new_rows_then_one_web_after_the_other_then_the_rest():
+    started, commands = deploying()
     assert started == ["prepare", "relay worker-cpu worker-housekeeping", "web", "web-2"]
     assert commands.rstrip().endswith("docker compose up --detach")
+    for web in ("web", "web-2"):
+        assert f"docker compose up --detach --no-deps --wait {web}\n" in commands
 
 
 def test_the_manual_restarts_every_web_in_each_step_of_a_rotation():

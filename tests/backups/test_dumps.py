@@ -48,6 +48,24 @@ def test_the_newest_dump_is_restored_and_only_into_an_empty_database(backups, li
             assert ask(empty, "SELECT count(*) FROM seen") == rows
 
 
+def test_the_log_of_the_server_before_is_set_aside_when_a_dump_was_restored(backups, lived, server):
+    backups.run("backup-database", lived)
+    for name in ("wal/000000010000000000000007", "base/2026-01-01T000000Z"):
+        (backups.folder / name).parent.mkdir()
+        (backups.folder / name).touch()
+    with pytest.raises(AssertionError, match="has 1 tables"):
+        backups.run("restore-database", lived)
+    assert (backups.folder / "wal").exists(), "nothing was restored"
+    with database.database(server) as empty:
+        assert "make a new base backup" in backups.run("restore-database", empty)
+    [earlier] = (backups.folder / "earlier").iterdir()
+    assert {str(path.relative_to(earlier)) for path in earlier.rglob("*") if path.is_file()} == {
+        "wal/000000010000000000000007",
+        "base/2026-01-01T000000Z",
+    }
+    assert not (backups.folder / "wal").exists()
+
+
 def test_a_dump_that_is_broken_or_not_there_leaves_an_empty_database(backups, lived, server):
     ask(lived, "INSERT INTO seen SELECT * FROM generate_series(1, 50000)")
     backups.run("backup-database", lived)
@@ -74,10 +92,19 @@ def test_old_dumps_are_deleted_and_an_unfinished_one_is_none(backups, lived):
     assert "young.dump" in names
 
 
+def test_a_copy_of_files_that_failed_is_no_success(backups, lived, tmp_path):
+    (tmp_path / "files").rmdir()
+    with pytest.raises(AssertionError, match="directory not found"):
+        backups.run("backup-files", lived)
+    assert not (backups.folder / "metrics").exists()
+
+
 def test_files_are_copied_and_none_is_deleted_in_the_copy(backups, lived, tmp_path):
     files = tmp_path / "files"
     (files / "one.png").write_bytes(b"1")
     backups.run("backup-files", lived)
+    metric = (backups.folder / "metrics/files.prom").read_text()
+    assert metric.startswith('backup_last_success_timestamp_seconds{kind="files"} 1')
     (files / "one.png").unlink()
     (files / "two.png").write_bytes(b"2")
     backups.run("backup-files", lived)

@@ -97,7 +97,7 @@ class Drill:
                 explain=self.stack.tails,
             )
             with asleep(self.stack.gpu):
-                first = claimed(api)
+                first = claimed(self.stack, api)
                 began = time.monotonic()
                 self.backups.run("backup-files", self.stack.database_url)
                 self.kept = promised(self.market)
@@ -116,7 +116,9 @@ class Drill:
         return later, unknown
 
     def _claimed_at_last(self, api, generation_id: int) -> ClaimedGeneration | None:
-        return next((each for each in [claimed(api)] if about(each) == generation_id), None)
+        return next(
+            (each for each in [claimed(self.stack, api)] if about(each) == generation_id), None
+        )
 
     def restore(self) -> None:
         """Kill all, lose every row and every object, and restore both into an empty place."""

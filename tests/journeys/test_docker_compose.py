@@ -1,6 +1,7 @@
 """`docker compose up` with a filled `.env`, rehearsed without a container engine."""
 
 import secrets
+import shutil
 import socket
 import ssl
 import subprocess
@@ -24,7 +25,8 @@ from tests.stack_fixtures import works
 from tests.waiting import wait_for
 from webapp.domain.chain_issuing import issue_chain
 
-# It starts the whole file twice. `make test` reads it: tests/architecture/test_docker_compose.py.
+# It starts the whole file twice, one after the other. `make test` reads the file instead:
+# tests/architecture/test_docker_compose.py.
 pytestmark = pytest.mark.long
 
 ROOT_CERTIFICATE = "caddy/pki/authorities/local/root.crt"
@@ -71,7 +73,7 @@ def containers():
 @contextmanager
 def public(running):
     """The proxy in front of a web that answers; this process trusts its certificate."""
-    running.wait_until_it_answers("web", f"http://{running.address('web')}:8000/healthz")
+    running.wait_until_it_answers("web", f"http://{running.address('web')}:8000/readyz/process")
     running.start("proxy")
     certificate = running.volume("certificates") / ROOT_CERTIFICATE
     wait_for(certificate.exists, "the certificate", explain=running.processes["proxy"].tail)
@@ -83,15 +85,17 @@ def public(running):
 
 def rehearsed(folder):
     """Start all in the order of the file, with the tiny model on the disk of the GPU workers."""
+    began = time.monotonic()
     port = free_port()
     credentials = folder / "credentials"
     issue_chain(credentials)
     running = Containers(folder, filled(f"http://127.0.0.1:{port}", credentials))
+    running.began = began
     command = [PYTHON, "-m", "webapp.sandbox.google", "--port", str(port)]
     google = Process(
         "google", command, running.environment | {"HOSTNAME": "here"} | running.env, folder
     )
-    tiny = tiny_model(folder, running.environment["PYTHONPATH"])
+    tiny = tiny_model(running, folder)
     try:
         google.start()
         running.image("gpu")
@@ -101,12 +105,7 @@ def rehearsed(folder):
             running.start("prepare")
             running.wait_for_end("prepare")
         assert made.returncode == 0
-        for name, service in running.services.items():
-            if "build" in service and name != "prepare":
-                is_gpu = service["build"]["target"] == "gpu"
-                # Flower is told where to listen by its variables alone.
-                flower = {"FLOWER_ADDRESS": running.address(name)} if name == "flower" else {}
-                running.start(name, **(tiny if is_gpu else flower))
+        start_ours(running, tiny)
         with public(running):
             yield running
     finally:
@@ -115,11 +114,22 @@ def rehearsed(folder):
         running.stop()
 
 
-def tiny_model(folder: Path, path: str) -> dict[str, str]:
-    """Variables that make the tiny base model known to a Python, as if it had been installed."""
-    (folder / "packages").mkdir()
-    (folder / "packages/tests").symlink_to(ROOT / "tests")
-    places = f"{path}:{folder}/packages:{folder}/images/gpu"
+def start_ours(running, tiny):
+    """What `docker compose up` starts of ours, once the database is prepared."""
+    for name, service in running.services.items():
+        if "build" in service and name != "prepare":
+            is_gpu = service["build"]["target"] == "gpu"
+            # Flower is told where to listen by its variables alone.
+            flower = {"FLOWER_ADDRESS": running.address(name)} if name == "flower" else {}
+            running.start(name, **(tiny if is_gpu else flower))
+
+
+def tiny_model(running: Containers, folder: Path) -> dict[str, str]:
+    """Variables that make the tiny base model of a folder known, as if it had been installed."""
+    packages = running.folder / "packages"
+    packages.mkdir()
+    (packages / "tests").symlink_to(ROOT / "tests")
+    places = f"{running.environment['PYTHONPATH']}:{packages}:{running.folder}/images/gpu"
     return {"TINY_MODEL_FOLDER": str(folder / "tiny"), "PYTHONPATH": places}
 
 
@@ -132,8 +142,10 @@ class Delivered:
     """A picture that was bought, its certificate, and its file."""
 
     generation_id: int
+    style_id: int
     license_id: str
     image: bytes
+    seconds: float  # since there was nothing on the host
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +174,9 @@ def delivered(containers):
         forged = str(image.url).replace("X-Amz-Signature=", "X-Amz-Signature=0")
         assert httpx.get(forged).status_code in {400, 403}
         assert shown_in_a_browser(buyer, f"{site(containers)}/g/{ordered}")
-        return Delivered(ordered, done["license"]["public_id"], image.content)
+        public_id = done["license"]["public_id"]
+        seconds = time.monotonic() - containers.began
+        return Delivered(ordered, style["id"], public_id, image.content, seconds)
     finally:
         artist.http.close()
         buyer.http.close()
@@ -170,42 +184,6 @@ def delivered(containers):
 
 def test_a_picture_is_delivered_through_the_public_address(delivered):
     assert delivered.license_id.startswith("L_")
-
-
-def test_another_host_is_restored_from_a_backup(containers, delivered):
-    """As `make backup` and, on the other host, `make restore` run the same services."""
-    for name in ("backup-files", "backup-database", "backup-files"):
-        containers.start(name)
-        containers.wait_for_end(name)
-    folder = containers.folder / "other"
-    folder.mkdir()
-    http, https = free_port(), free_port()
-    ports = {"HTTP_PORT": str(http), "HTTPS_PORT": str(https)}
-    began = time.monotonic()
-    other = Containers(
-        folder, containers.env | ports | {"PUBLIC_BASE_URL": f"https://localhost:{https}"}
-    )
-    try:
-        other.start_backing_services()
-        for name in ("restore-database", "restore-files"):
-            other.start(name)
-            other.wait_for_end(name)
-        for command in ("restored", "ledger check --full", "license check-files"):
-            other.start("prepare", command=["flask", "--app", "webapp.app", *command.split()])
-            other.wait_for_end("prepare")
-        assert other.processes["prepare"].has_said("the pictures of 1 certificates are there")
-        other.start("web")
-        with public(other):
-            print(f"restored in {time.monotonic() - began:.1f} s")  # noqa: T201 - RTO
-            [match] = verified(other, delivered)["matches"]
-            assert (match["public_id"], match["method"]) == (delivered.license_id, "hash")
-            buyer = Person(site(other), "jun@example.com", "Jun Seo")
-            path = f"/api/v1/generations/{delivered.generation_id}/image"
-            assert buyer.http.get(path).content == delivered.image
-            buyer.http.close()
-    finally:
-        print(other.tails())  # noqa: T201 - shown when the test fails
-        other.stop()
 
 
 def verified(containers, delivered):
@@ -290,3 +268,57 @@ def test_five_hundred_slow_clients_stop_nobody(containers):
                 # Who had to wait for the slow ones would wait for ten seconds and more.
                 assert httpx.get(f"{site(containers)}/healthz", timeout=8).is_success
         assert httpx.get(f"{site(containers)}/styles").is_success
+
+
+def test_all_is_destroyed_and_an_empty_host_is_restored_from_its_backup(
+    containers, delivered, monkeypatch
+):
+    """As `make backup` and, on a host without anything else, `make restore` run the services.
+
+    The last test of the file: it stops the services of the others.
+    """
+    began = time.monotonic()
+    for name in ("backup-files", "backup-database", "backup-files"):
+        containers.start(name)
+        containers.wait_for_end(name)
+    backed_up = time.monotonic() - began
+    containers.stop()
+    for lost in ("volumes", "postgres", "rabbitmq", "tmp"):
+        shutil.rmtree(containers.folder / lost, ignore_errors=True)
+    monkeypatch.delenv("SSL_CERT_FILE")  # the certificate of a proxy that is no more
+
+    began = time.monotonic()
+    folder = containers.folder / "other"
+    folder.mkdir()
+    other = Containers(folder, containers.env)
+    tiny = tiny_model(other, containers.folder)
+    try:
+        other.start_backing_services()
+        for name in ("restore-database", "restore-files"):
+            other.start(name)
+            other.wait_for_end(name)
+        for command in ("restored", "ledger check --full", "license check-files"):
+            other.start("prepare", command=["flask", "--app", "webapp.app", *command.split()])
+            other.wait_for_end("prepare")
+        assert other.processes["prepare"].has_said("the pictures of 1 certificates are there")
+        other.start("prepare")  # as at each `docker compose up`
+        other.wait_for_end("prepare")
+        start_ours(other, tiny)
+        with public(other):
+            [match] = verified(other, delivered)["matches"]
+            restored = time.monotonic() - began
+            assert (match["public_id"], match["method"]) == (delivered.license_id, "hash")
+            buyer = Person(site(other), "jun@example.com", "Jun Seo")
+            path = f"/api/v1/generations/{delivered.generation_id}/image"
+            assert buyer.http.get(path).content == delivered.image
+            ordered = buyer.order(delivered.style_id).json()["data"]["id"]
+            assert buyer.final(ordered)["status"] == "completed", "all services work again"
+            buyer.http.close()
+        print(  # noqa: T201 - RTO
+            f"an empty host delivered a picture after {delivered.seconds:.1f} s, its backup took"
+            f" {backed_up:.1f} s; destroyed, restored and the certificate verified after"
+            f" {restored:.1f} s"
+        )
+    finally:
+        print(other.tails())  # noqa: T201 - shown when the test fails
+        other.stop()

@@ -71,13 +71,31 @@ def test_a_message_whose_worker_is_killed_is_delivered_again(stack, person, rece
     receiver.on_request = lambda: None
     gate.set()
     wait_for(lambda: stack.sender.starts > starts, "another worker")
+    messages = delivered(stack, somebody, receiver, webhook)
+    assert len(messages) >= 2
+    assert len({each.id for each in messages}) == 1
 
-    def delivered():
+
+# No storm sends messages, so its worker dies at their failpoints here.
+@pytest.mark.long
+@pytest.mark.parametrize("place", ["after_claim", "before_commit"])
+def test_a_message_is_delivered_at_whichever_step_its_worker_dies(stack, person, receiver, place):
+    somebody = person()
+    webhook = register(somebody, receiver, "/hook", "generation.completed")
+    with stack.sender.dies_at(place):
+        somebody.post(f"/users/me/webhooks/{webhook['id']}/test")
+    messages = delivered(stack, somebody, receiver, webhook)
+    assert messages
+    assert len({each.id for each in messages}) == 1
+
+
+def delivered(stack, somebody, receiver, webhook):
+    """Wait until the only message of an address is delivered; return what came."""
+
+    def is_delivered():
         listed = somebody.get(f"/users/me/webhooks/{webhook['id']}/deliveries")
         return [each["status"] for each in listed["results"]] == ["delivered"]
 
-    wait_for(delivered, "the message to be delivered", seconds=90, explain=stack.tails)
-    messages = received(receiver, "/hook", webhook["secret"])
-    assert len(messages) >= 2
-    assert len({each.id for each in messages}) == 1
+    wait_for(is_delivered, "the message to be delivered", seconds=90, explain=stack.tails)
     stack.wait_until_quiet()
+    return received(receiver, "/hook", webhook["secret"])

@@ -14,7 +14,7 @@ SEARCHES, NO_ANSWERS = ENDED % ("deep_search", "done"), ENDED % ("deep_search", 
 WAIT = 'task_wait_seconds{queue="%s",task="t"}'
 SLOW = 'http_request_seconds_bucket{route="/",status="200",le="%s"}'
 HOUSEKEEPING = 'housekeeping_last_success_seconds{task="%s"}'
-DISK = 'node_filesystem_%s_bytes{mountpoint="/"}'
+DISK = 'node_filesystem_%s_bytes{mountpoint="%s",fstype="%s"}'
 WEB = 'up{job="site",instance="web-%d"}'
 BACKUP = 'backup_last_success_timestamp_seconds{kind="%s"}'
 NOTIFIED = "alertmanager_notifications_failed_total"
@@ -77,7 +77,21 @@ CASES: dict[str, tuple[Numbers, Numbers]] = {
         {MEMORY % "used": 96, MEMORY % "total": 100},
         {MEMORY % "used": 94, MEMORY % "total": 100},
     ),
-    "DiskFull": ({DISK % "avail": 9, DISK % "size": 100}, {DISK % "avail": 11, DISK % "size": 100}),
+    "DiskFull": (
+        {
+            DISK % ("avail", "/", "ext4"): 50,
+            DISK % ("size", "/", "ext4"): 100,
+            DISK % ("avail", "/srv", "xfs"): 9,
+            DISK % ("size", "/srv", "xfs"): 100,
+        },
+        {
+            DISK % ("avail", "/", "ext4"): 11,
+            DISK % ("size", "/", "ext4"): 100,
+            # Never anything else than full.
+            DISK % ("avail", "/a", "squashfs"): 0,
+            DISK % ("size", "/a", "squashfs"): 100,
+        },
+    ),
     "ExporterDown": ({'up{job="postgres"}': 0}, {'up{job="postgres"}': 1}),
     "PostgresDown": ({"pg_up": 0}, {"pg_up": 1}),
     "PostgresConnections": (
@@ -90,8 +104,8 @@ CASES: dict[str, tuple[Numbers, Numbers]] = {
     ),
     # The clock of promtool begins at 0.
     "BackupOld": (
-        {BACKUP % "database": -125_000},
-        {BACKUP % "database": 0, BACKUP % "base": -125_000},
+        {BACKUP % "database": -125_000, BACKUP % "files": 0},
+        {BACKUP % "database": 0, BACKUP % "files": 0, BACKUP % "base": -125_000},
     ),
     "BrokerBlocked": (
         {"rabbitmq_alarms_free_disk_space_watermark": 1},
@@ -121,5 +135,20 @@ CASES: dict[str, tuple[Numbers, Numbers]] = {
 ABSENT: dict[str, Numbers] = {
     "RelaySilent": {"database_up": 1},
     "LedgerUnchecked": {"database_up": 1},
-    "BackupOld": {},
+    "BackupOld": {'up{job="machine"}': 1, BACKUP % "files": 0},
+}
+# Numbers under which an alert is quiet, beside those of its case.
+QUIET: dict[str, list[Numbers]] = {
+    # On a cluster somebody else makes the backups, and no job `machine` is scraped.
+    "BackupOld": [{}, {BACKUP % "database": -15_000, BACKUP % "files": -14_000}],
+}
+# Numbers under which an alert fires, beside those of its case.
+LOUD: dict[str, list[Numbers]] = {
+    "BackupOld": [
+        {BACKUP % "database": 0, BACKUP % "files": -125_000},
+        {'up{job="machine"}': 1, BACKUP % "database": 0},
+        {'up{job="machine"}': 0},
+        # The files that the dump names were not copied after it.
+        {BACKUP % "database": -15_000, BACKUP % "files": -16_000},
+    ],
 }

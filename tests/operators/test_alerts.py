@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.operators.alert_cases import ABSENT, CASES
+from tests.operators.alert_cases import ABSENT, CASES, LOUD, QUIET
 from tests.operators.tools import tool
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +59,10 @@ def cases_of(alert):
     yield case(alert, good, fires=False)
     if alert in ABSENT:
         yield case(alert, ABSENT[alert], fires=True)
+    for numbers in LOUD.get(alert, ()):
+        yield case(alert, numbers, fires=True)
+    for numbers in QUIET.get(alert, ()):
+        yield case(alert, numbers, fires=False)
 
 
 def test_every_alert_fires_when_it_must_and_only_then(tmp_path):
@@ -94,6 +98,41 @@ def test_prometheus_reads_its_configuration():
     tool("promtool", "check", "config", "--syntax-only", str(ROOT / "ops/prometheus.yml"))
     read = yaml.safe_load((ROOT / "ops/prometheus.yml").read_text())
     assert {Path(file).name for file in read["rule_files"]} == {file.name for file in RULES}
+
+
+def prometheus(tmp_path, token):
+    """The script that starts Prometheus, with a command that shows its arguments instead."""
+    file = tmp_path / "metrics_token"
+    done = subprocess.run(
+        ["/bin/sh", str(ROOT / "ops/prometheus.sh"), "echo", "--storage"],
+        env={
+            "PATH": os.environ["PATH"],
+            "METRICS_TOKEN": token,
+            "METRICS_TOKEN_FILE": str(file),
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return done, file
+
+
+def test_prometheus_reads_the_token_of_the_site_from_the_file_that_its_script_writes(tmp_path):
+    done, file = prometheus(tmp_path, "a token")
+    assert (done.returncode, done.stdout) == (0, "--storage\n")
+    assert file.read_text() == "a token"
+    assert file.stat().st_mode & 0o077 == 0
+    script = (ROOT / "ops/prometheus.sh").read_text()
+    read = yaml.safe_load((ROOT / "ops/prometheus.yml").read_text())["scrape_configs"]
+    [place] = [job["authorization"]["credentials_file"] for job in read if "authorization" in job]
+    assert f":-{place}}}" in script
+    assert place.startswith("/tmp/")  # noqa: S108 - of the container, in memory
+
+
+def test_prometheus_does_not_start_without_the_token(tmp_path):
+    done, _ = prometheus(tmp_path, "")
+    assert done.returncode == 1
+    assert "METRICS_TOKEN" in done.stderr
 
 
 def configured(tmp_path, **changes):

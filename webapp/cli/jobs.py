@@ -1,17 +1,20 @@
 """`flask jobs …` and `flask sweep`: the job table, and one relay sweep by hand."""
 
-from contextlib import closing
+import json
+from contextlib import closing, suppress
+from queue import Empty
 
 import click
 from flask.cli import AppGroup, with_appcontext
+from kombu import Connection
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import inspect, select
 
-from celery_config import make_celery
+from celery_config import DEAD_LETTER_QUEUE, make_celery
 from webapp.domain import jobs as job_table, relay
 from webapp.domain.db import unit_of_work
-from webapp.domain.models.job import Job, JobState
+from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.settings import settings
 
 jobs = AppGroup("jobs", help="The job table.")
@@ -20,12 +23,18 @@ COLUMNS = ("id", "kind", "ref", "state", "step", "fence", "tries", "crashes", "f
 
 @jobs.command("list")
 @click.option("--state", type=click.Choice([state.value for state in JobState]))
+@click.option("--kind", type=click.Choice([kind.value for kind in JobKind]))
+@click.option("--ref", type=int, help="What the job is about, such as the id of a generation.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
-def list_jobs(state: str | None, limit: int) -> None:
+def list_jobs(state: str | None, kind: str | None, ref: int | None, limit: int) -> None:
     """Show the newest jobs."""
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if state is not None:
         query = query.where(Job.state == state)
+    if kind is not None:
+        query = query.where(Job.kind == kind)
+    if ref is not None:
+        query = query.where(Job.ref == ref)
     table = Table(*COLUMNS)
     with unit_of_work() as session:
         for job in session.scalars(query):
@@ -55,6 +64,18 @@ def retry(job_id: int) -> None:
         if not job_table.make_due(session, job_id):
             raise click.ClickException(f"Job {job_id} is not waiting.")
     click.echo(f"Job {job_id} was published.")
+
+
+@jobs.command("dead-letters")
+def dead_letters() -> None:
+    """Show the messages that no worker could process; they stay in their queue."""
+    with Connection(settings().broker_url) as connection, suppress(Empty):
+        queue = connection.SimpleQueue(DEAD_LETTER_QUEUE)
+        while True:
+            # Not acknowledged: the broker has it again when this connection ends.
+            message = queue.get(block=False)
+            _, arguments, *_ = message.payload
+            click.echo(f"{message.headers['task']} {json.dumps(arguments)}")
 
 
 @click.command("sweep")

@@ -52,11 +52,13 @@ GRAFANA_PASSWORD=
 # BACKUP_FOLDER=./backups
 # dumps and base backups are deleted after so many days
 # BACKUP_DAYS=30
-# where the files are, if STORAGE_URL is another S3: its address and rclone's name of its provider
+# where the files are, if STORAGE_URL is another S3: its address and rclone's name of its provider;
+# STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY are then its keys, and its bucket is `files`
 # BACKUP_S3_ENDPOINT=http://storage:9000
 # BACKUP_S3_PROVIDER=Rclone
-# recovery copies the log of PostgreSQL all the time, for recovery to a point in time
-# COMPOSE_PROFILES=recovery
+# recovery copies the log of PostgreSQL all the time, for recovery to a point in time; operators are
+# Prometheus, Grafana and Alertmanager
+# COMPOSE_PROFILES=recovery,operators
 # of `make restore` and `make recover`, better given on the command line
 # DUMP=latest
 # UNTIL=

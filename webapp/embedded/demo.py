@@ -76,11 +76,14 @@ def main() -> None:
         console.print(f"The site runs at {stack.urls['web']}")
         sales = train_and_sell(stack)
         ledger = evidence.ledger_check(stack)
+        certificates = {Path(image.path): image.certificate_url for image in sales.images}
+        recognised = evidence.recognised_parts(stack, certificates)
         figures = evidence.make(stack, style=sales.style, kind=STYLE, works=_works())
     report = {
         "train_seconds": sales.train_seconds,
         "request_to_image_seconds": sales.request_to_image_seconds,
         "images": [asdict(image) for image in sales.images],
+        "recognised_after_crop": recognised,
         **asdict(ledger),
         **asdict(figures),
         "total_seconds": round(time.monotonic() - began, 1),

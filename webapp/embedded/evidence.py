@@ -1,4 +1,4 @@
-"""Figures of the demos: contact sheet, loss curve, style gap closed, and the ledger check.
+"""Figures of the demos: contact sheet, loss curve, style gap closed, ledger check, recognition.
 
 The pictures of the contact sheet are rendered in this process, by the base model and the trained
 style with the same prompts and seeds: the site never sells a picture of the base model.
@@ -7,6 +7,7 @@ style with the same prompts and seeds: the site never sells a picture of the bas
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from webapp.schemas.styles import OwnStyleView
 
 FOLDER = Path("var/demo")
 OTHER_WORKS_SEED = 2
+CROPPED_SHARE = 0.25  # of each side
+CROPPED_QUALITY = 50
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,27 @@ def ledger_check(stack: Stack) -> LedgerProof:
     if check.returncode != 0:
         raise SystemExit(f"The ledger check failed:\n{check.stdout}{check.stderr}")
     return LedgerProof(ledger_check="ok", transfers=json.loads(check.stdout)["transfers"])
+
+
+def recognised_parts(stack: Stack, images: Mapping[Path, str]) -> int:
+    """Crop each image, save the part as a JPEG beside it, and ask `flask verify` whose it is.
+
+    `images` has the address of each image's certificate. Returns how many parts lead to theirs.
+    """
+    command = [sys.executable, "-m", "flask", "--app", "webapp.app", "verify"]
+    recognised = 0
+    for path, certificate_url in images.items():
+        with Image.open(path) as image:
+            right, bottom = (round((1 - CROPPED_SHARE) * side) for side in image.size)
+            part = image.convert("RGB").crop((0, 0, right, bottom))
+        file = path.with_name(f"{path.stem}-part.jpg")
+        part.save(file, "JPEG", quality=CROPPED_QUALITY)
+        answer = subprocess.run(
+            [*command, str(file)],
+            env=stack.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        recognised += certificate_url in answer.stdout
+    return recognised

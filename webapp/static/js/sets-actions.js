@@ -7,6 +7,7 @@ import { fill } from "./sets-texts.js";
 
 const MOST_PREVIEWED = 3;
 const MOST_POINTS = 50; // of one instance
+const URL_FRESH_MS = 45 * 60 * 1000;
 
 export function makeActions(state, context, page) {
   return {
@@ -298,6 +299,15 @@ function applying(state, context, page) {
       await api.call("POST", `/jobs/${state.id}/retry`, { items });
       await page.load();
     }),
+    // Signed URLs of results are valid for at least an hour.
+    refreshResult(event, idx) {
+      if (Date.now() - state.takenAt < URL_FRESH_MS) return null;
+      event.preventDefault();
+      return attempt(page, async () => {
+        await page.load();
+        location.assign(state.job.outputs.get(idx).result_url);
+      });
+    },
     export: (template, jobs) => api.download(state.id, template, jobs),
     anotherRule: () => reuse({}),
     selectParts: (items) => reuse({ items }),

@@ -24,12 +24,15 @@ export class State {
     this.proposals = [blank()];
     this.proposal = 0;
     this.scope = EVERYWHERE; // or the id of a group
+    this.leftOut = new Set(); // ids of jobs that are not exported with this one
+    this.takenAt = 0;
   }
 
   get key() { return `sets-album-${this.id}`; }
 
   take(job) {
     this.job = job;
+    this.takenAt = Date.now();
     this.preset = this.presets.get(job.preset);
     this.protect ??= this.preset.concepts.filter((each) => each.is_protected).map((each) => each.name);
     this.concept ??= this.preset.concepts[0].name;

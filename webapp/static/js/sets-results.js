@@ -49,14 +49,14 @@ function failures(state, { texts, actions }) {
   for (const photo of failed) {
     const show = element("button", { type: "button", className: "quiet", textContent: fill(texts.photoNumber, { number: photo.idx + 1 }) });
     show.addEventListener("click", () => actions.choosePhoto(photo.idx));
-    list.append(element("li", {}, show, element("span", { textContent: failureOf(photo, texts) ?? texts.unknownError })));
+    list.append(element("li", {}, show, element("span", { textContent: failureOf(photo, texts) })));
   }
   const parts = [element("h3", { textContent: fill(texts.failed, { count: failed.length }) }), list];
   if (isFinal(state.job) && state.job.status !== "canceled") {
-    // The same search would find as little again: the parts have to be selected in a new album.
-    const unfound = failed.filter(({ error }) => error?.code === "CONCEPT_NOT_FOUND");
-    const others = failed.filter((photo) => photo.width && !unfound.includes(photo));
-    parts.push(...onward("select-parts", texts.selectParts, unfound, actions.selectParts), ...onward("retry", texts.retry, others, actions.retry));
+    // The same selection would fail again: the parts have to be selected in a new album.
+    const selected = failed.filter(({ error }) => ["CONCEPT_NOT_FOUND", "TOO_MANY_INSTANCES"].includes(error?.code));
+    const others = failed.filter((photo) => photo.width && !selected.includes(photo));
+    parts.push(...onward("select-parts", texts.selectParts, selected, actions.selectParts), ...onward("retry", texts.retry, others, actions.retry));
   }
   return [element("div", { className: "failed-photos" }, ...parts)];
 }

@@ -15,6 +15,7 @@ from gpu.rules.tone import ToneChange
 from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain import sets_presets
+from webapp.domain.errors import DomainError
 from webapp.domain.images import ImageCode
 from webapp.domain.models.payment import Product, Purchase
 from webapp.domain.models.sets_account import SetsPlan
@@ -22,7 +23,6 @@ from webapp.domain.models.sets_instance import InstanceSource, InstanceState
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import packages
-from webapp.domain.errors import DomainError
 from webapp.domain.services.sets_previews import NOT_FOUND
 from webapp.pages import sets, sets_presets as pages_presets, sets_words
 

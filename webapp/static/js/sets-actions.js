@@ -1,6 +1,7 @@
 // The user's actions on an album, and their API calls.
 
 import * as api from "./sets-api.js";
+import { cornering, withoutPhoto } from "./sets-plane.js";
 import { blank, EVERYWHERE, hasRules } from "./sets-state.js";
 import { areKnown, asShown, forgetStyles, isPainted, stylesOnSale } from "./sets-styles.js";
 import { fill } from "./sets-texts.js";
@@ -14,6 +15,7 @@ export function makeActions(state, context, page) {
     ...choosing(state, context, page),
     ...selecting(state, context, page),
     ...ruling(state, context, page),
+    ...cornering(state, context, page),
     ...applying(state, context, page),
   };
 }
@@ -170,13 +172,19 @@ function ruling(state, context, page) {
       changed();
     },
     useRule(rule) {
-      state.proposals[state.proposal] = { ...blank(rule.name), concepts: structuredClone(rule.concepts), rule_id: rule.id };
+      // Indexes and corners mean other photos in another album.
+      const entries = Object.entries(structuredClone(rule.concepts)).map(([name, setting]) => [name, setting, state.savedHere.includes(rule.id) ? setting : withoutPhoto(setting)]);
+      const left = entries.filter(([, before, now]) => now !== before).map(([name]) => state.conceptOf(name).title);
+      const concepts = Object.fromEntries(entries.filter(([, , now]) => now).map(([name, , now]) => [name, now]));
+      state.proposals[state.proposal] = { ...blank(rule.name), concepts, rule_id: left.length ? undefined : rule.id };
       state.protect = [...rule.protect];
       state.scope = EVERYWHERE;
       for (const [name, setting] of Object.entries(rule.concepts)) {
         if (setting.prompt && !state.own.some((each) => each.name === name)) state.own.push({ name, prompt: setting.prompt });
       }
+      page.clear();
       changed();
+      if (left.length) page.say([fill(context.texts.referencesLeft, { concepts: left.join(", ") })]);
     },
     async saveRule(name) {
       const { concepts, protect } = state.body(state.proposals[state.proposal]);
@@ -184,6 +192,7 @@ function ruling(state, context, page) {
       const body = { name, concepts, protect };
       const rule = same ? await api.call("PUT", `/rules/${same.id}`, body) : await api.call("POST", "/rules", { ...body, preset_id: state.job.preset });
       context.saved = [rule, ...context.saved.filter((each) => each.id !== rule.id)];
+      if (!state.savedHere.includes(rule.id)) state.savedHere.push(rule.id);
       Object.assign(state.proposals[state.proposal], { name, rule_id: rule.id });
       page.draw();
     },

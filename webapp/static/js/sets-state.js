@@ -1,7 +1,7 @@
 // State of the album page: the job from the API, the selection, and the rules being edited, which
 // survive a reload.
 
-const KEPT = ["proposals", "proposal", "scope", "protect", "concept", "current", "tab", "own", "searched"];
+const KEPT = ["proposals", "proposal", "scope", "protect", "concept", "current", "tab", "own", "searched", "savedHere"];
 export const MOST_PROPOSALS = 3;
 export const EVERYWHERE = "";
 
@@ -24,6 +24,8 @@ export class State {
     this.proposals = [blank()];
     this.proposal = 0;
     this.scope = EVERYWHERE; // or the id of a group
+    this.savedHere = []; // ids of rules that were saved in this album
+    this.corners = null; // {id, idx, tab, points, taken} while four corners are set
     this.leftOut = new Set(); // ids of jobs that are not exported with this one
     this.takenAt = 0;
   }

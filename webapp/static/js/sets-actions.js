@@ -314,7 +314,8 @@ function applying(state, context, page) {
       event.preventDefault();
       return attempt(page, async () => {
         await page.load();
-        location.assign(state.job.outputs.get(idx).result_url);
+        const url = state.job.outputs.get(idx)?.result_url;
+        if (url) location.assign(url);
       });
     },
     export: (template, jobs) => api.download(state.id, template, jobs),

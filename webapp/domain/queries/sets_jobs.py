@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
@@ -390,16 +389,11 @@ def _item(
     )
 
 
-def _result_name(photo: SetsPhoto) -> str:
-    """Return the name of a downloaded result: that of the photo, as PNG."""
-    return f"{PurePosixPath(photo.filename).stem or photo.idx + 1}.png"
-
-
 def _output(storage: Storage, photo: SetsPhoto) -> OutputView:
     if photo.is_purged:
         return OutputView(photo.idx, None, None)
     return OutputView(
         idx=photo.idx,
-        result_url=signed_url(storage, photo.result_key, download_name=_result_name(photo)),
+        result_url=signed_url(storage, photo.result_key, download_name=photo.result_name),
         preview_url=signed_url(storage, photo.result_preview_key),
     )

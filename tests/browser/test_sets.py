@@ -29,6 +29,19 @@ def photo(number, seed=0, size=(480, 480)):
     return {"name": f"bottle-{number}.jpg", "mimeType": "image/jpeg", "buffer": picture}
 
 
+def change_answers(page, photo=None, **job):
+    """Let the API answer with other values of a job, and of its first photo."""
+
+    def changed(route):
+        answer = route.fetch()
+        body = answer.json()
+        body["data"] |= job
+        body["data"]["items"][0] |= photo or {}
+        route.fulfill(response=answer, json=body)
+
+    page.route(re.compile(r"/sets/jobs/job_\w+$"), changed)
+
+
 class Editor:
     """Somebody with an album of product photos."""
 
@@ -61,11 +74,14 @@ class Editor:
         box = frame.bounding_box()
         place = (box["x"] + BODY[0] * box["width"], box["y"] + BODY[1] * box["height"])
         with self.page.expect_response(re.compile(r"/instances$")) as answer:
-            if self.page.viewport_size["width"] == PHONE[0]:
-                self.page.touchscreen.tap(*place)
-            else:
-                self.page.mouse.click(*place)
+            self.touch(*place)
         assert answer.value.ok
+
+    def touch(self, x, y):
+        if self.page.viewport_size["width"] == PHONE[0]:
+            self.page.touchscreen.tap(x, y)
+        else:
+            self.page.mouse.click(x, y)
 
     def paint_body(self, swatch=10):
         self.visitor_tab("Rules")
@@ -208,6 +224,81 @@ def test_signing_in_takes_the_albums_of_the_browser_over(editor, visitor):
     expect(page.locator("#guest")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    "size, language", [(PHONE, "ko"), (DESK, "en")], ids=["phone-ko", "desk-en"]
+)
+def test_four_corners_and_a_size_in_metres_are_set_on_the_photo(editor, visitor):
+    page = editor.page
+    editor.start(photo(0))
+    editor.click_body()
+    page.locator("[data-focus^=own-inst]").click()
+    page.locator(".own-value select").select_option("texture")
+    expect(page.locator(".own-value .plane button")).to_have_count(1)
+    page.locator(".own-value .plane button").click()
+    corners = [(0.3, 0.4), (0.7, 0.4), (0.7, 0.9), (0.3, 0.9)]
+    frame = page.locator(".frame-of-photo")
+    for number, (x, y) in enumerate(corners, 1):
+        expect(page.locator("#stage-status")).to_contain_text(str(number))
+        if number == 1 and page.viewport_size["width"] == DESK[0]:
+            for key in (*["Shift+ArrowLeft"] * 2, *["Shift+ArrowUp"] * 4, "Enter"):
+                frame.press(key)  # from BODY, which was clicked last
+            continue
+        box = frame.bounding_box()
+        editor.touch(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    width = page.locator("[data-focus$=-plane-width]")
+    expect(width).to_have_value("3")
+    expect(width).to_be_focused()
+    assert visitor.barriers() == []
+    assert not visitor.is_wider_than_its_window()
+    with page.expect_response(re.compile(r"/instances$")) as answer:
+        width.fill("0.4")
+        width.blur()
+    assert answer.value.ok
+    (change,) = answer.value.request.post_data_json["changes"]
+    plane = change["rule"]["options"]["plane"]
+    assert plane["width"] == 0.4
+    for found, wanted in zip(plane["corners"], corners, strict=True):
+        assert found == pytest.approx(wanted, abs=0.02)
+    with page.expect_response(re.compile(r"/instances$")) as answer:
+        page.locator("[data-focus$=-metres]").fill("0.05")
+        page.locator("[data-focus$=-metres]").blur()
+    assert answer.value.ok
+    (change,) = answer.value.request.post_data_json["changes"]
+    assert change["rule"]["options"]["metres"] == 0.05
+    expect(page.locator("[data-focus$=-metres]")).to_have_value("0.05")
+    width.fill("0")
+    width.blur()
+    expect(page.locator(".plane .field-problem").first).to_be_visible()
+    page.locator("[data-focus$=-no-corners]").click()
+    expect(width).to_have_count(0)
+    page.locator(".own-value .plane button").click()
+    frame.press("Escape")
+    expect(page.locator("#stage-status")).to_be_empty()
+
+
+@pytest.mark.parametrize("size, language", [(DESK, "en")], ids=["desk-en"])
+def test_a_saved_rule_takes_no_photo_of_another_album_over(editor):
+    page = editor.page
+    editor.start(photo(0))
+    editor.paint_body()
+    page.locator("[data-focus=rule-Body-action]").select_option("tone")
+    page.locator("[data-focus=rule-Body-tone]").select_option("match:0")
+    page.locator("#rule-name").fill("Like the first")
+    page.locator(".save-rule button").click()
+    saved = page.locator(".saved-rules .chip")
+    saved.click()
+    expect(page.locator("[data-rule=Body]")).to_be_visible()
+    page.locator(".album-head .cancel-album").click()
+    page.locator("#cancelling [value=cancel]").click()
+    expect(page.locator("#album")).to_have_attribute("data-status", "canceled")
+
+    editor.start(photo(0))
+    editor.visitor_tab("Rules")
+    saved.click()
+    expect(page.locator("#album-problem")).to_contain_text("Body. Set it again here.")
+    expect(page.locator("[data-rule=Body]")).to_have_count(0)
+
+
 @pytest.mark.parametrize("size, language", [(DESK, "en")], ids=["desk-en"])
 def test_two_proposals_are_compared_and_another_rule_begins_with_the_same_selection(editor):
     page = editor.page
@@ -227,6 +318,23 @@ def test_two_proposals_are_compared_and_another_rule_begins_with_the_same_select
     expect(after).not_to_have_attribute("src", first)
     expect(shown.nth(1)).to_have_attribute("aria-pressed", "true")
 
+    page.locator(".full-size").locator("xpath=..").locator("summary").click()
+    with page.expect_download() as download:
+        page.locator(".full-size a").click()
+    assert download.value.suggested_filename == "bottle-0.png"
+    with Image.open(download.value.path()) as result:
+        assert result.size == (480, 480)
+    expect(page.locator("[name=jobs]")).to_have_count(1)
+    expect(page.locator("[name=jobs]")).to_be_checked()
+
+    # Who canceled has paid for what was finished.
+    change_answers(page, status="canceled")
+    page.reload()
+    expect(page.locator("#album")).to_have_attribute("data-status", "canceled")
+    expect(page.locator(".full-size a")).to_have_count(1)
+    expect(page.locator("form.export")).to_be_visible()
+    page.unroute_all()
+
     before = page.url
     page.locator("[data-focus=another-rule]").click()
     expect(page).not_to_have_url(before)
@@ -234,3 +342,16 @@ def test_two_proposals_are_compared_and_another_rule_begins_with_the_same_select
     page.locator("[data-concept=Body]").click()
     expect(page.locator(".instance")).to_have_count(1)
     expect(editor.overlay).to_have_attribute("data-masks", "1")
+
+
+@pytest.mark.parametrize("size, language", [(DESK, "en")], ids=["desk-en"])
+def test_a_failure_without_words_of_its_own_shows_no_message_of_a_worker(editor):
+    page = editor.page
+    editor.start(photo(0))
+
+    error = {"code": "NEW_CODE", "message": "KeyError: 'secret'"}
+    change_answers(page, {"status": "failed", "error": error}, status="failed")
+    page.reload()
+    expect(page.locator(".failures")).to_contain_text("Something went wrong.")
+    expect(page.locator("#warnings")).to_contain_text("Something went wrong.")
+    expect(page.locator("body")).not_to_contain_text("secret")

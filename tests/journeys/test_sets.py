@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from gpu.rules.colour import parse_colour, to_levels
+from gpu.rules.colour import colour_difference, parse_colour, to_levels
 from gpu.segmenting.scenes.person import next_click
 from gpu.segmenting.scenes.products import draw_product
 from gpu.segmenting.scenes.rooms import draw_room
@@ -19,6 +19,8 @@ from webapp.schemas.sets_jobs import CreatedJob, CreditsOfJob, JobAnswer
 from webapp.schemas.sets_rules import RuleView
 
 ROOM, PRODUCT = (480, 360), (420, 420)
+SEEDS = (1, 4)  # of the products
+JUST_NOTICEABLE = 0.02  # a distance in OKLab
 FIVE = ("#B3262B", "#1F4E79", "#E0B43C", "#2F6B3C", "#6C4A8C")
 
 
@@ -53,6 +55,10 @@ def results(visitor, job_id):
     return {each.idx: pixels(visitor.file(each.result_url)) for each in job.outputs_ready}
 
 
+def rgb(colour):
+    return tuple(bytes.fromhex(colour[1:]))
+
+
 def credits_left(visitor):
     return visitor.get("/sets/me", SetsMe).credits
 
@@ -63,7 +69,23 @@ def near(levels, colour):
     return np.abs(np.median(levels, axis=0) - wanted).max() <= 3
 
 
-def test_an_interior_album_has_a_window_of_its_own_other_bathrooms_and_three_proposals(visitor):
+def manifest_and_names(archive):
+    """The manifest of an archive, and the names of its files."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        assert files.testzip() is None
+        return json.loads(files.read("manifest.json")), files.namelist()
+
+
+def buy_pro(stack, visitor):
+    """The plan pro has every template, and no watermark, which would lie on a logo."""
+    change = "UPDATE sets_accounts SET pro_until = now() + interval '1 day' WHERE public_id = :id"
+    stack.execute(change, id=visitor.get("/sets/me", SetsMe).user_id)
+
+
+def test_an_interior_album_has_a_window_of_its_own_other_bathrooms_and_three_proposals(
+    stack, visitor
+):
+    buy_pro(stack, visitor)
     photos = [room(0, "living"), room(8, "bathroom", is_tiled=True)]
     job_id = visitor.upload("interior", photos)
     for idx, concept in ((0, "Wall"), (0, "Floor"), (1, "Tile"), (1, "Floor")):
@@ -100,17 +122,26 @@ def test_an_interior_album_has_a_window_of_its_own_other_bathrooms_and_three_pro
         assert visitor.ended(other).status == "done"
         after = results(visitor, other)
         assert near(after[0][inner(photos[0].scene.mask("Wall"))], wall)
-        assert near(after[1][inner(photos[1].scene.mask("Tile"))], "#5F7F8C")
+        # Whole: of small tiles little is away from every edge.
+        assert near(after[1][photos[1].scene.mask("Tile")], "#5F7F8C")
         assert near(after[0][inner(second)], "#C8A26E")
         assert not near(after[0][inner(first)], "#C8A26E")
     assert credits_left(visitor) == 10 - 3 * len(photos)
+    archive = visitor.export(job_id, template="proposal3", jobs=",".join(jobs[1:]))
+    manifest, names = manifest_and_names(archive)
+    assert manifest["template"] == "proposal3"
+    assert [each["job"] for each in manifest["jobs"]] == jobs
+    assert [each["name"] for each in manifest["jobs"]] == ["modern", "natural", "hotel"]
+    for photo in manifest["photos"]:
+        assert [file["job"] for file in photo["files"]] == jobs
+        assert photo["missing_jobs"] == []
+    assert len([name for name in names if name.startswith("results/")]) == 3 * len(photos)
+    assert len(manifest["sheets"]) == len(photos)
 
 
 def test_a_product_in_five_colours_keeps_its_label_its_logo_and_its_gloss(stack, visitor):
-    # The plan pro has no watermark, which would lie on the logo.
-    change = "UPDATE sets_accounts SET pro_until = now() + interval '1 day' WHERE public_id = :id"
-    stack.execute(change, id=visitor.get("/sets/me", SetsMe).user_id)
-    photos = [product(1), product(4)]
+    buy_pro(stack, visitor)
+    photos = [product(seed) for seed in SEEDS]
     job_id = visitor.upload("seller", photos)
     for idx, photo in enumerate(photos):
         for concept in ("Body", "Label_Text", "Logo"):
@@ -133,9 +164,19 @@ def test_a_product_in_five_colours_keeps_its_label_its_logo_and_its_gloss(stack,
             assert near(after[inner(masks.mask("Body") & ~masks.mask("Gloss"))], colour)
             logo = inner(masks.mask("Logo"))
             assert np.array_equal(after[logo], before[idx][logo])
+            label = masks.mask("Label_Text")
+            assert np.array_equal(after[label], before[idx][label])
+            # The same product, drawn in this colour, under the same light.
+            truth = np.asarray(draw_product(SEEDS[idx], PRODUCT, body=rgb(colour)).image)
+            difference = colour_difference(after, truth)[masks.mask("Gloss")]
+            assert difference.mean() < JUST_NOTICEABLE, (idx, colour)
     assert credits_left(visitor) == 0
-    manifest = zipfile.ZipFile(io.BytesIO(visitor.export(job_id))).read("manifest.json")
-    assert json.loads(manifest)["preset"] == "seller"
+    archive = visitor.export(job_id, template="option_board", jobs=",".join(jobs[1:]))
+    manifest, names = manifest_and_names(archive)
+    assert manifest["preset"] == "seller"
+    assert [each["name"] for each in manifest["jobs"]] == list(FIVE)
+    assert [len(photo["files"]) for photo in manifest["photos"]] == [len(FIVE)] * len(photos)
+    assert "sheets/option_board.jpg" in names
 
 
 def test_canceling_in_the_middle_gives_back_what_is_not_done(visitor):
@@ -154,6 +195,9 @@ def test_canceling_in_the_middle_gives_back_what_is_not_done(visitor):
     assert canceled.credits == CreditsOfJob(reserved=6, charged=done, returned=6 - done)
     assert credits_left(visitor) == 10 - done
     assert len(results(visitor, job_id)) == done
+    manifest, names = manifest_and_names(visitor.export(job_id))
+    assert sum(bool(photo["files"]) for photo in manifest["photos"]) == done
+    assert len([name for name in names if name.startswith("results/")]) == done
 
 
 def test_anonymous_work_is_kept_after_signing_in(visitor, person):

@@ -1,4 +1,4 @@
-"""/sets/jobs/:id/export: the results of finished jobs as one archive."""
+"""/sets/jobs/:id/export: the finished photos of ended jobs as one archive."""
 
 from datetime import timedelta
 

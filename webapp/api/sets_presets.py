@@ -120,5 +120,6 @@ def _template(template: Template, language: str) -> TemplateView:
         name=template.names.in_language(language),
         description=template.description.in_language(language),
         plan=template.plan,
+        most_jobs=template.most_jobs,
         needs=[TemplateNeed(group=need.group, count=need.count) for need in template.needs],
     )

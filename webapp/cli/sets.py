@@ -1,8 +1,10 @@
 """`flask sets …`: apply a rule to a folder of photos."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ from webapp.cli.accounts import find_user
 from webapp.cli.failures import failure
 from webapp.cli.progress import JobProgress, watch
 from webapp.domain.db import unit_of_work
-from webapp.domain.errors import DomainError
+from webapp.domain.errors import AlreadyCanceled, DomainError, InvalidTransition
 from webapp.domain.gateways.editor import Point
 from webapp.domain.gateways.storage import Storage, configured_storage
 from webapp.domain.models.sets_account import SetsAccount
@@ -89,21 +91,20 @@ def apply(album: Path, preset: str, rule_file: Path, out: Path, email: str) -> N
 
     The photos of a folder inside ALBUM form a group of that name. Concepts that no worker can find
     are selected by clicks in the rule file; the output names the photos where none was found.
+    An error and Ctrl-C cancel the job: credits of photos that are not finished are returned.
     """
     rule = _read_rule(rule_file)
     files = _photos(album)
+    out.mkdir(parents=True, exist_ok=True)
     try:
-        job_id = _upload(email, preset, files)
-        watch(lambda: _progress_of(job_id, until=PhotoStatus.READY))
-        try:
+        job_id = _create(email, preset, files)
+        with _canceled_on_error(email, job_id):
+            _upload(email, job_id, files)
+            watch(lambda: _progress_of(job_id, until=PhotoStatus.READY))
             _execute(email, job_id, files, rule)
-        except BaseException:
-            _cancel(email, job_id)
-            raise
-        photos = watch(lambda: _progress_of(job_id))
+            photos = watch(lambda: _progress_of(job_id))
     except DomainError as error:
         raise failure(error) from error
-    out.mkdir(parents=True, exist_ok=True)
     for line in _save(job_id, out):
         click.echo(line)
     if any(photo.status != PhotoStatus.DONE for photo in photos):
@@ -138,8 +139,19 @@ def _photos(album: Path) -> list[AlbumFile]:
     return files
 
 
-def _upload(email: str, preset: str, files: Sequence[AlbumFile]) -> int:
-    """Create a job for the files and confirm the upload; return the id of its row."""
+@contextmanager
+def _canceled_on_error(email: str, row_id: int) -> Iterator[None]:
+    """Cancel a job if the block fails or is interrupted, so that no credits stay reserved."""
+    try:
+        yield
+    except BaseException:
+        with suppress(AlreadyCanceled, InvalidTransition):  # the job has ended
+            _cancel(email, row_id)
+        raise
+
+
+def _create(email: str, preset: str, files: Sequence[AlbumFile]) -> int:
+    """Create a job for the files; return the id of its row."""
     declared = [
         DeclaredPhoto(
             filename=file.name,
@@ -154,15 +166,21 @@ def _upload(email: str, preset: str, files: Sequence[AlbumFile]) -> int:
         job = sets_jobs.create(
             session, account, preset_id=preset, photos=declared, request_id=REQUEST_ID
         )
-        keys = {photo.idx: photo.upload_key for photo in _rows(session, job.id)}
-        row_id, account_id, job_id = job.id, account.id, job.public_id
+        return job.id
+
+
+def _upload(email: str, row_id: int, files: Sequence[AlbumFile]) -> None:
+    """Store the files of a job and confirm the upload."""
+    with unit_of_work() as session:
+        account_id = _account(session, email).id
+        job_id = session.get_one(SetsJob, row_id).public_id
+        keys = {photo.idx: photo.upload_key for photo in _rows(session, row_id)}
     for idx, file in enumerate(files):
-        content_type = declared[idx].content_type
+        content_type = CONTENT_TYPES[file.path.suffix.lower()]
         _storage().put(keys[idx], file.path.read_bytes(), content_type=content_type)
     sets_uploads.confirm(
         unit_of_work, _storage(), account_id=account_id, job_id=job_id, request_id=REQUEST_ID
     )
-    return row_id
 
 
 def _execute(email: str, row_id: int, files: Sequence[AlbumFile], rule: RuleFile) -> None:
@@ -200,7 +218,7 @@ def _execute(email: str, row_id: int, files: Sequence[AlbumFile], rule: RuleFile
 
 
 def _cancel(email: str, row_id: int) -> None:
-    """Return the credits of a job whose rule was refused."""
+    """Cancel a job, which returns the credits of its unfinished photos."""
     with unit_of_work() as session:
         job_id = session.get_one(SetsJob, row_id).public_id
         sets_jobs.cancel(session, _account(session, email), job_id)
@@ -229,12 +247,18 @@ def _save(row_id: int, out: Path) -> list[str]:
         if key is None:
             lines.append(f"{name}: {photo.failure_code or photo.status}")
             continue
-        path = (out / name).with_suffix(".png")
+        path = _free(out / name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_storage().get(key))
         missing = ", ".join(each["concept"] for each in photo.warnings)
         lines.append(f"{path}" + (f"  (not found: {missing})" if missing else ""))
     return lines
+
+
+def _free(path: Path) -> Path:
+    """Return the path as PNG, numbered if there is such a file: `a.jpg` and `a.png` are two."""
+    numbered = (path.with_name(f"{path.stem}-{number}.png") for number in count(2))
+    return next(each for each in chain([path.with_suffix(".png")], numbered) if not each.exists())
 
 
 def _rows(session: Session, row_id: int) -> list[SetsPhoto]:

@@ -18,6 +18,9 @@ from pydantic.dataclasses import dataclass
 _FOLDER = Path(__file__).parent / "presets"
 _SWATCHES = _FOLDER / "swatches"
 _ORDER = ("interior", "seller")
+MOST_JOBS = 8
+"""Jobs of one archive, `gpu.layouts.album.MAX_VARIANTS`."""
+
 _STRICT = ConfigDict(extra="forbid")
 _Word = Annotated[str, Field(min_length=1)]
 
@@ -138,7 +141,8 @@ class GroupNeed:
 class Template:
     """How results are laid out in an archive.
 
-    `aliases` are older ids. `needs` is empty if photos of any group can be used.
+    `aliases` are older ids. `needs` is empty if photos of any group can be used. `most_jobs` is how
+    many jobs of one album it shows.
     """
 
     id: _Word
@@ -147,6 +151,7 @@ class Template:
     plan: Plan
     aliases: tuple[str, ...] = ()
     needs: tuple[GroupNeed, ...] = ()
+    most_jobs: Annotated[int, Field(ge=1, le=MOST_JOBS)] = MOST_JOBS
 
 
 @dataclass(frozen=True, config=_STRICT)

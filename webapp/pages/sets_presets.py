@@ -43,12 +43,13 @@ class GroupData:
 
 @dataclass(frozen=True, slots=True)
 class TemplateData:
-    """An output template and the plan it needs."""
+    """An output template, the plan it needs, and how many jobs it shows."""
 
     id: str
     title: str
     description: str
     plan: str
+    most_jobs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +113,5 @@ def _template(template: Template, language: str) -> TemplateData:
         title=template.names.in_language(language),
         description=template.description.in_language(language),
         plan=template.plan,
+        most_jobs=template.most_jobs,
     )

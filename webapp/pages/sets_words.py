@@ -57,12 +57,22 @@ IMAGE_CODES: dict[str, LazyString] = {
     "IMAGE_TOO_LARGE_PIXELS": _("This photo has more than 50 megapixels."),
     "IMAGE_CORRUPT": _("This file is damaged."),
 }
-# Why a photo failed. Other codes have the message of the API.
+# Why a photo failed. A code that only an external worker uses is shown as an unknown error.
 FAILURES: dict[str, LazyString] = IMAGE_CODES | {
     "FILE_CHANGED": _("The file was changed after it was uploaded."),
     "CONCEPT_NOT_FOUND": _("No part with a rule was found in this photo."),
     "INVALID_RULE": _("The rule cannot be applied to this photo."),
     "TIMEOUT": _("Timed out."),
+    "TOO_MANY_INSTANCES": _("Too many parts are selected in this photo. Exclude some of them."),
+    "RESTYLE_FAILED": _("A part of the photo could not be painted in its style."),
+    "INSUFFICIENT_TOKENS": _("There were not enough tokens to paint the photo in its style."),
+    "SIGNATURE_FAILED": _("The artist's signature could not be added to the picture."),
+    "INVALID_PROMPT": _("The description of a part cannot be searched for. Use other words."),
+    "NETWORK": _("The files could not be transferred. Try again later."),
+    "WORKER_LOST": _("Processing stopped several times. Try again later."),
+    "MODEL_MISSING": _("The search for parts is not available now. Try again later."),
+    "GPU_OOM": _("There was not enough memory for this photo. Try again later."),
+    "INTERNAL_ERROR": _("Something went wrong on our side. Try again later."),
 }
 WARNINGS: dict[str, LazyString] = {
     "CONCEPT_NOT_FOUND": _("Not found in this photo: %(concept)s.", concept="{concept}"),

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from webapp.domain.sets_presets import MOST_JOBS
 from webapp.schemas.fields import Answer, Body, SeenText
 
 
@@ -15,7 +16,7 @@ def _listed(text: object) -> object:
 JobIds = Annotated[
     list[Annotated[SeenText, StringConstraints(max_length=40)]],
     BeforeValidator(_listed),
-    Field(max_length=2, examples=[["job_7Kq2Zt4mWx9Lr3Vb"]]),
+    Field(max_length=MOST_JOBS - 1, examples=[["job_7Kq2Zt4mWx9Lr3Vb"]]),
 ]
 
 

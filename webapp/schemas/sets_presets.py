@@ -64,6 +64,7 @@ class TemplateView(Answer):
     description: str = Field(examples=["Each photo beside its result."])
     plan: Plan
     needs: list[TemplateNeed]
+    most_jobs: Count = Field(description="jobs of one archive", examples=[8])
 
 
 class PresetDetail(PresetView):

@@ -12,6 +12,7 @@ from tests import sets_albums as albums
 from webapp.domain import jobs
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.sets_export import ExportStatus, SetsExport
+from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_archives, sets_exports
 
@@ -45,6 +46,28 @@ def test_an_archive_is_made_of_both_jobs(committed, storage):
     assert manifest["jobs"][1]["colours"][0]["concept"] == "바닥"
     assert [len(each["files"]) for each in manifest["photos"]] == [2, 1]
     assert any(name.startswith("sheets/") for name in names)
+
+
+def test_the_archive_of_a_canceled_job_has_its_finished_photos_and_no_others(committed, storage):
+    with committed.begin() as session:
+        owner = albums.account(session, balance=10)
+        job = albums.finished(session, storage, owner)
+        photo = albums.photos_of(session, job)[1]
+        photo.status, photo.result_key = PhotoStatus.CANCELED, None
+        job.status = SetsJobStatus.CANCELED
+        wanted = sets_exports.ExportRequest("before_after")
+        sets_exports.request(session, owner, job.public_id, wanted)
+        (waiting,) = albums.work(session, JobKind.SETS_EXPORT)
+    export_set(job_id=waiting.id)
+    with committed() as session:
+        made = session.scalars(select(SetsExport)).one()
+    with zipfile.ZipFile(io.BytesIO(storage.get(made.archive_key))) as archive:
+        names = archive.namelist()
+        manifest = json.loads(archive.read("manifest.json"))
+    for folder in ("results/", "sheets/"):
+        assert len([name for name in names if name.startswith(folder)]) == 1
+    assert [len(each["files"]) for each in manifest["photos"]] == [1, 0]
+    assert manifest["photos"][1]["missing_jobs"] == [job.public_id]
 
 
 def test_the_lease_is_kept_while_the_archive_is_sent(committed, storage, monkeypatch):

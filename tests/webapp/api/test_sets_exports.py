@@ -1,6 +1,8 @@
+import io
 from datetime import timedelta
 
 import pytest
+from PIL import Image
 from sqlalchemy import select, update
 
 from tests import making, sets_albums as albums
@@ -9,6 +11,7 @@ from webapp.domain import jobs, sets_presets
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.sets_export import ExportStatus, SetsExport
 from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_exports
 
 
@@ -69,6 +72,33 @@ def test_an_export_before_the_end_is_refused(client, session, storage, account, 
     assert exports(session) == []
 
 
+@pytest.mark.parametrize("status", [SetsJobStatus.CANCELED, SetsJobStatus.FAILED])
+def test_an_ended_job_is_exported_if_it_has_finished_photos(client, session, job, status):
+    first, second = albums.photos_of(session, job)
+    second.status, second.result_key = PhotoStatus.CANCELED, None
+    job.status = status
+    session.commit()
+    assert export(client, job).status_code == 202
+    first.status, first.result_key = PhotoStatus.CANCELED, None
+    session.commit()
+    answer = export(client, job)
+    assert (answer.status_code, error_code(answer)) == (409, "JOB_NOT_FINISHED")
+    assert answer.json["error"]["details"] == {"status": status}
+
+
+def test_a_finished_photo_is_downloaded_at_full_size_under_its_own_name(client, session, job):
+    second = albums.photos_of(session, job)[1]
+    second.status, second.result_key = PhotoStatus.CANCELED, None
+    job.status = SetsJobStatus.CANCELED
+    session.commit()
+    shown = client.get(f"/api/v1/sets/jobs/{job.public_id}").json["data"]
+    (output,) = shown["outputs_ready"]
+    file = client.get(output["result_url"])
+    assert Image.open(io.BytesIO(file.data)).size == albums.SIZE
+    assert shown["items"][0]["filename"] == "room 0.png"
+    assert 'filename="room 0.png"' in file.headers["Content-Disposition"]
+
+
 def test_nobody_exports_what_is_somebody_elses(app, session, storage, account, job):
     other = sets_client_of(app, albums.account(session))
     assert error_code(export(other, job)) == "JOB_NOT_FOUND"
@@ -83,7 +113,7 @@ def test_templates_of_the_paid_plan_need_it(client, session, account, job):
 
 
 @pytest.mark.parametrize(
-    "query", [{"template": "no_such"}, {"language": "fr"}, {"jobs": "a,b,c"}], ids=str
+    "query", [{"template": "no_such"}, {"language": "fr"}, {"jobs": "a,b,c,d,e,f,g,h"}], ids=str
 )
 def test_what_there_is_not_is_named(client, job, query):
     answer = export(client, job, **query)
@@ -100,6 +130,33 @@ def test_proposals_are_jobs_of_one_album(client, session, storage, account, job)
     assert error_code(export(client, job, jobs=ids)) == "VALIDATION_ERROR"
     assert export(client, job, jobs=variant.public_id).status_code == 202
     assert exports(session)[0].other_jobs == [variant.id]
+
+
+def test_five_colours_are_on_one_option_board(client, session, storage, account):
+    paid_until = session.scalar(select(jobs.NOW)) + timedelta(days=1)
+    account.pro_until = paid_until
+    first = albums.finished(session, storage, account, preset_id="seller")
+    others = [
+        albums.finished(session, storage, account, preset_id="seller", source_job_id=first.id)
+        for _ in range(4)
+    ]
+    session.commit()
+    ids = ",".join(each.public_id for each in others)
+    assert export(client, first, template="option_board", jobs=ids).status_code == 202
+    assert exports(session)[0].other_jobs == [each.id for each in others]
+
+
+def test_a_template_for_three_proposals_takes_no_fourth(client, session, storage, account, job):
+    account.pro_until = session.scalar(select(jobs.NOW)) + timedelta(days=1)
+    others = [
+        albums.finished(session, storage, account, source_job_id=job.id).public_id for _ in range(3)
+    ]
+    session.commit()
+    answer = export(client, job, template="proposal3", jobs=",".join(others))
+    assert error_code(answer) == "VALIDATION_ERROR"
+    said = answer.json["error"]["details"]["fields"]["jobs"]
+    assert said == ["At most 2 other jobs with this template."]
+    assert export(client, job, template="proposal3", jobs=",".join(others[1:])).status_code == 202
 
 
 def test_other_results_need_another_archive(client, session, job):

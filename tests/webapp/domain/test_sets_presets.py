@@ -2,7 +2,9 @@ import dataclasses
 
 import pytest
 
+from gpu.layouts.album import MAX_PROPOSALS, MAX_VARIANTS
 from webapp.domain.sets_presets import (
+    MOST_JOBS,
     Action,
     Group,
     GroupNeed,
@@ -28,6 +30,12 @@ INTERIOR = [
 SELLER = [
     *("Product", "Background", "Body", "Label_Text", "Logo", "Parts", "Accessories", "Gloss"),
 ]
+
+
+def test_templates_take_as_many_jobs_as_the_engine_lays_out():
+    assert MOST_JOBS == MAX_VARIANTS
+    for each in (template for preset_ in presets() for template in preset_.templates):
+        assert each.most_jobs == (MAX_PROPOSALS if each.id == "proposal3" else MAX_VARIANTS)
 
 
 def test_there_are_two_presets_in_a_fixed_order():

@@ -1,5 +1,10 @@
+import ast
 import json
+import re
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from flask import render_template
@@ -10,6 +15,7 @@ from gpu.rules.tone import ToneChange
 from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain import sets_presets
+from webapp.domain.errors import DomainError
 from webapp.domain.images import ImageCode
 from webapp.domain.models.payment import Product, Purchase
 from webapp.domain.models.sets_account import SetsPlan
@@ -20,7 +26,18 @@ from webapp.domain.services import packages
 from webapp.domain.services.sets_previews import NOT_FOUND
 from webapp.pages import sets, sets_presets as pages_presets, sets_words
 
-CHANGED, TIMEOUT = "FILE_CHANGED", "TIMEOUT"  # what steps fail with
+# The modules in which a step of a photo ends; those of `tasks` that they import are read too.
+STEPS = (
+    "tasks.on_cpu.check_photo",
+    "tasks.on_cpu.apply_rules",
+    "tasks.on_cpu.record_masks",
+    "tasks.on_cpu.finish_photo",
+    "tasks.gpu_jobs.segmenting",
+    "webapp.domain.due_jobs",
+)
+CODE = re.compile(r"[A-Z][A-Z_]{4,}")
+NO_FAILURES = {"PATCH", ImageCode.TOO_LONG, ImageCode.BLANK}
+UNREAD = {"tasks", "tasks.on_cpu", "tasks.gpu_jobs", "tasks.messages"}
 ALBUM = "/sets/job_23456789ABCDEFGH"
 MANIFEST = [
     {
@@ -164,8 +181,61 @@ def test_every_state_action_and_refusal_has_words():
     assert sets_words.INSTANCE_STATES.keys() == set(InstanceState)
     assert sets_words.SOURCES.keys() == set(InstanceSource)
     assert sets_words.WARNINGS.keys() == {NOT_FOUND}
-    assert sets_words.FAILURES.keys() >= {CHANGED, NOT_FOUND, TIMEOUT}
     assert sets_words.IMAGE_CODES.keys() == set(ImageCode) - {ImageCode.TOO_LONG, ImageCode.BLANK}
+
+
+def codes_in(module):
+    """The codes that a module writes or imports, as words or as errors of the domain."""
+    tree = ast.parse(Path(module.__file__).read_text())
+    written = {each.value for each in ast.walk(tree) if isinstance(each, ast.Constant)}
+    imported = set()
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, DomainError):
+            imported.add(value.code)
+        if value is ImageCode:
+            imported |= set(ImageCode)
+        if isinstance(value, str):
+            imported.add(value)
+    return {each for each in written | imported if isinstance(each, str) and CODE.fullmatch(each)}
+
+
+def tasks_imported_by(module):
+    """The names of the modules of `tasks` that a module imports."""
+    for each in ast.walk(ast.parse(Path(module.__file__).read_text())):
+        if isinstance(each, ast.ImportFrom) and (each.module or "").startswith("tasks"):
+            names = [each.module, *(f"{each.module}.{alias.name}" for alias in each.names)]
+            yield from (name for name in names if is_module(name))
+
+
+def is_module(name):
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # an attribute of a module
+        return False
+
+
+def failure_codes():
+    """The codes with which a photo can fail, read from the code of its steps."""
+    codes, read, unread = set(), set(UNREAD), list(STEPS)
+    while unread:
+        name = unread.pop()
+        if name not in read:
+            read.add(name)
+            module = import_module(name)
+            codes |= codes_in(module)
+            unread += tasks_imported_by(module)
+    return codes - NO_FAILURES
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_failure_of_a_photo_has_words(client, language):
+    codes = failure_codes()
+    assert codes >= {NOT_FOUND, "INSUFFICIENT_TOKENS", "WORKER_LOST", ImageCode.CORRUPT}
+    assert codes <= sets_words.FAILURES.keys()
+    said = told(Page(client.get(ALBUM, headers={"Accept-Language": language})), "texts", "album")
+    for code in codes:
+        is_korean = any("가" <= letter <= "힣" for letter in said["failures"][code])
+        assert is_korean == (language == "ko"), said["failures"][code]
 
 
 def test_every_tone_of_the_engine_is_offered_and_no_other():

@@ -1,4 +1,4 @@
-"""Exports of Sets: finished jobs of one album as one archive, with the layout of a template."""
+"""Exports of Sets: finished photos of jobs of one album as one archive, laid out by a template."""
 
 from enum import StrEnum
 
@@ -26,7 +26,7 @@ class ExportStatus(StrEnum):
 
 
 class SetsExport(Base):
-    """One archive of one job, or of up to three jobs of one album; created once, then reused."""
+    """One archive of one job, or of up to eight jobs of one album; created once, then reused."""
 
     __tablename__ = "sets_exports"
     __table_args__ = (

@@ -1,6 +1,7 @@
 """Photos of Sets: the items of a job, and their edits."""
 
 from enum import StrEnum
+from pathlib import PurePosixPath
 
 from sqlalchemy import (
     BigInteger,
@@ -72,6 +73,11 @@ class SetsPhoto(Base):
     is_purged: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+
+    @property
+    def result_name(self) -> str:
+        """The name of the downloaded result: that of the photo, as PNG."""
+        return f"{PurePosixPath(self.filename).stem or self.idx + 1}.png"
 
 
 class SetsEdit(Base):

@@ -394,6 +394,6 @@ def _output(storage: Storage, photo: SetsPhoto) -> OutputView:
         return OutputView(photo.idx, None, None)
     return OutputView(
         idx=photo.idx,
-        result_url=signed_url(storage, photo.result_key),
+        result_url=signed_url(storage, photo.result_key, download_name=photo.result_name),
         preview_url=signed_url(storage, photo.result_preview_key),
     )

@@ -1,4 +1,4 @@
-"""Exports of Sets: finished jobs of one album as an archive, created once and reused.
+"""Exports of Sets: finished photos of jobs of one album as an archive, created once and reused.
 
 An archive has a version that depends on its results: after a retry of photos a new archive is
 created. The archive with the job's own template is queued when the job is done.
@@ -25,10 +25,11 @@ from webapp.domain.models.account import User
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_export import ExportStatus, SetsExport
-from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
-from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.services import sets_accounts
 from webapp.domain.services.sets_job_states import get_job
+from webapp.domain.services.sets_purging import ENDED
 from webapp.domain.sets_errors import JobNotFinished, PlanRequired
 from webapp.domain.sets_presets import Plan, Template, UnknownTemplate
 
@@ -56,19 +57,20 @@ def request(
 ) -> SetsExport:
     """Return the archive of a job; it is queued if there is none.
 
-    Raises JobNotFound, for one of `others` too; JobNotFinished unless all of them are done;
-    ValidationFailed for an unknown template and for jobs of another album; PlanRequired for a
-    template of another plan; ServiceUnavailable for a minute after the archive failed;
-    RateLimitExceeded while MAX_QUEUED others of the account are queued.
+    Raises JobNotFound, for one of `others` too; JobNotFinished unless all of them have ended with
+    finished photos; ValidationFailed for an unknown template, for jobs of another album, and for
+    more jobs than the template shows; PlanRequired for a template of another plan;
+    ServiceUnavailable for a minute after the archive failed; RateLimitExceeded while MAX_QUEUED
+    others of the account are queued.
     """
     job = get_job(session, account.id, job_id)
     other_ids = dict.fromkeys(export_request.others)
     others = [get_job(session, account.id, other_id) for other_id in other_ids]
     for each in (job, *others):
-        if each.status != SetsJobStatus.DONE or each.purged_at is not None:
-            raise JobNotFinished(status=each.status)
+        _refuse_unfinished(session, each)
     _check_album(session, job, others)
     template = _template(job, export_request.template)
+    _refuse_too_long(template, others)
     if not sets_accounts.limits_of(account, datetime.now(UTC)).allows(template):
         raise PlanRequired(template=template.id, plan=Plan.PRO.value)
     key = _key(session, job, others, template.id, export_request.language)
@@ -171,6 +173,26 @@ def _delete_older(session: Session, key: _Key) -> None:
         .filter_by(**other_columns)
         .where(SetsExport.version != key["version"], SetsExport.status != ExportStatus.QUEUED)
     )
+
+
+def _refuse_unfinished(session: Session, job: SetsJob) -> None:
+    """Raise JobNotFinished unless a job has ended and has finished photos: a canceled one may."""
+    results = select(SetsPhoto.id).where(
+        SetsPhoto.job_id == job.id,
+        SetsPhoto.status == PhotoStatus.DONE,
+        SetsPhoto.result_key.is_not(None),
+    )
+    has_results = session.scalar(select(results.exists()))
+    if job.status not in ENDED or job.purged_at is not None or not has_results:
+        raise JobNotFinished(status=job.status)
+
+
+def _refuse_too_long(template: Template, others: Sequence[SetsJob]) -> None:
+    """Raise ValidationFailed for more jobs than a template shows."""
+    most = template.most_jobs - 1
+    if len(others) > most:
+        problem = FieldProblem("At most %(most)s other jobs with this template.", most=most)
+        raise ValidationFailed(fields={"jobs": [problem]})
 
 
 def _refuse_too_many(session: Session, account: SetsAccount) -> None:

@@ -1,18 +1,21 @@
 // The user's actions on an album, and their API calls.
 
 import * as api from "./sets-api.js";
+import { cornering, withoutPhoto } from "./sets-plane.js";
 import { blank, EVERYWHERE, hasRules } from "./sets-state.js";
 import { areKnown, asShown, forgetStyles, isPainted, stylesOnSale } from "./sets-styles.js";
 import { fill } from "./sets-texts.js";
 
 const MOST_PREVIEWED = 3;
 const MOST_POINTS = 50; // of one instance
+const URL_FRESH_MS = 45 * 60 * 1000;
 
 export function makeActions(state, context, page) {
   return {
     ...choosing(state, context, page),
     ...selecting(state, context, page),
     ...ruling(state, context, page),
+    ...cornering(state, context, page),
     ...applying(state, context, page),
   };
 }
@@ -169,13 +172,19 @@ function ruling(state, context, page) {
       changed();
     },
     useRule(rule) {
-      state.proposals[state.proposal] = { ...blank(rule.name), concepts: structuredClone(rule.concepts), rule_id: rule.id };
+      // Indexes and corners mean other photos in another album.
+      const entries = Object.entries(structuredClone(rule.concepts)).map(([name, setting]) => [name, setting, state.savedHere.includes(rule.id) ? setting : withoutPhoto(setting)]);
+      const left = entries.filter(([, before, now]) => now !== before).map(([name]) => state.conceptOf(name).title);
+      const concepts = Object.fromEntries(entries.filter(([, , now]) => now).map(([name, , now]) => [name, now]));
+      state.proposals[state.proposal] = { ...blank(rule.name), concepts, rule_id: left.length ? undefined : rule.id };
       state.protect = [...rule.protect];
       state.scope = EVERYWHERE;
       for (const [name, setting] of Object.entries(rule.concepts)) {
         if (setting.prompt && !state.own.some((each) => each.name === name)) state.own.push({ name, prompt: setting.prompt });
       }
+      page.clear();
       changed();
+      if (left.length) page.say([fill(context.texts.referencesLeft, { concepts: left.join(", ") })]);
     },
     async saveRule(name) {
       const { concepts, protect } = state.body(state.proposals[state.proposal]);
@@ -183,6 +192,7 @@ function ruling(state, context, page) {
       const body = { name, concepts, protect };
       const rule = same ? await api.call("PUT", `/rules/${same.id}`, body) : await api.call("POST", "/rules", { ...body, preset_id: state.job.preset });
       context.saved = [rule, ...context.saved.filter((each) => each.id !== rule.id)];
+      if (!state.savedHere.includes(rule.id)) state.savedHere.push(rule.id);
       Object.assign(state.proposals[state.proposal], { name, rule_id: rule.id });
       page.draw();
     },
@@ -298,6 +308,16 @@ function applying(state, context, page) {
       await api.call("POST", `/jobs/${state.id}/retry`, { items });
       await page.load();
     }),
+    // Signed URLs of results are valid for at least an hour.
+    refreshResult(event, idx) {
+      if (Date.now() - state.takenAt < URL_FRESH_MS) return null;
+      event.preventDefault();
+      return attempt(page, async () => {
+        await page.load();
+        const url = state.job.outputs.get(idx)?.result_url;
+        if (url) location.assign(url);
+      });
+    },
     export: (template, jobs) => api.download(state.id, template, jobs),
     anotherRule: () => reuse({}),
     selectParts: (items) => reuse({ items }),

@@ -31,8 +31,8 @@ const context = {
   get photos() { return state.photos; },
 };
 const stage = new Stage(document.getElementById("stage"), {
-  onPoints: (points) => context.actions.addPoints(points),
-  onUndo: () => context.actions.undo(),
+  onPoints: (points) => (state.corners ? context.actions.addCorner(points[0]) : context.actions.addPoints(points)),
+  onUndo: undo,
 });
 context.actions = makeActions(state, context, {
   draw, load, refused, followJob, useTool,
@@ -40,6 +40,10 @@ context.actions = makeActions(state, context, {
   say: (found) => say(problem, found),
   clear: () => { context.problems = new Map(); quiet(problem); },
 });
+
+function undo() {
+  return state.corners ? context.actions.removeCorner() : context.actions.undo();
+}
 
 function picture(photo) {
   if (!pictures.has(photo.idx)) {
@@ -96,6 +100,7 @@ const isSettled = (photo) => Boolean(photo.preview_url && photo.width);
 
 function drawStage() {
   const { photo } = state;
+  if (state.corners && (state.corners.idx !== photo.idx || state.corners.tab !== state.tab)) context.actions.stopCorners();
   const title = fill(texts.photoNumber, { number: photo.idx + 1 });
   stage.isLocked = !state.isEditable || !isSettled(photo);
   stage.root.classList.toggle("locked", stage.isLocked);
@@ -118,13 +123,13 @@ function drawStage() {
   if (!state.isEditable && after && stage.tool !== "compare") useTool("compare");
   if (!after && stage.tool === "compare") useTool("tap");
   drawWarnings(photo);
-  document.getElementById("undo").disabled = !state.active?.points?.length || !state.isEditable;
+  document.getElementById("undo").disabled = !(state.corners ?? state.active)?.points?.length || !state.isEditable;
   if (!state.isEditable) return stage.lay([], []);
   const layers = state.of(photo.idx, state.concept).map((each) => ({
     key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: isProposal(each) ? "proposal" : each.state,
     isActive: each.instance_id === state.instanceId,
   }));
-  return stage.lay(layers, state.active?.idx === photo.idx ? state.active.points ?? [] : []);
+  return stage.lay(layers, state.corners?.points ?? (state.active?.idx === photo.idx ? state.active.points ?? [] : []));
 }
 
 // The picture right of the divider: the result of the selected job, or a preview.
@@ -195,7 +200,8 @@ tools.addEventListener("change", (event) => {
   if (event.target.name === "tool") useTool(event.target.value);
   else stage.isAdding = event.target.value === "add";
 });
-document.getElementById("undo").addEventListener("click", () => context.actions.undo());
+document.getElementById("undo").addEventListener("click", undo);
+root.addEventListener("keydown", (event) => event.key === "Escape" && context.actions.stopCorners());
 document.getElementById("preview").addEventListener("click", () => context.actions.preview());
 document.getElementById("apply").addEventListener("click", () => context.actions.apply());
 const cancelling = document.getElementById("cancelling");

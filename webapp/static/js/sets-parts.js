@@ -101,7 +101,7 @@ function ownValue(instance, concept, name, state, context) {
   }
   const remove = element("button", { type: "button", className: "quiet", textContent: texts.sameValue, "data-focus": `own-${instance.instance_id}` });
   remove.addEventListener("click", () => actions.changeInstance(instance, { rule: null }));
-  const form = settingForm({ id: instance.instance_id, setting: { options: {}, ...instance.rule }, concept, context, onChange: (rule) => actions.changeInstance(instance, { rule }) });
+  const form = settingForm({ id: instance.instance_id, setting: { options: {}, ...instance.rule }, concept, photo: instance.idx, context, onChange: (rule) => actions.changeInstance(instance, { rule }) });
   return element("div", { className: "own-value" }, form, remove);
 }
 

@@ -6,6 +6,7 @@ import { redraw } from "./sets-state.js";
 import { element, failureOf, fill, quiet, refuse, stateOf } from "./sets-texts.js";
 
 const SPOKEN_STEP = 10; // percent
+let isListOpen = false; // of full-size photos
 
 export function drawResult(box, state, context) {
   redraw(box, () => {
@@ -15,7 +16,8 @@ export function drawResult(box, state, context) {
       progress(job, context),
       ...(isFinal(job) ? [] : [cancelButton(context)]),
       ...failures(state, context),
-      ...(job.status === "done" ? [exportForm(state, context)] : []),
+      ...fullSize(state, context),
+      ...(hasResults(job) ? [exportForm(state, context)] : []),
       appliedRules(state, context),
       ...orders(state, context),
       ...(isFinal(job) ? [another(state, context)] : []),
@@ -47,14 +49,14 @@ function failures(state, { texts, actions }) {
   for (const photo of failed) {
     const show = element("button", { type: "button", className: "quiet", textContent: fill(texts.photoNumber, { number: photo.idx + 1 }) });
     show.addEventListener("click", () => actions.choosePhoto(photo.idx));
-    list.append(element("li", {}, show, element("span", { textContent: failureOf(photo, texts) ?? texts.unknownError })));
+    list.append(element("li", {}, show, element("span", { textContent: failureOf(photo, texts) })));
   }
   const parts = [element("h3", { textContent: fill(texts.failed, { count: failed.length }) }), list];
   if (isFinal(state.job) && state.job.status !== "canceled") {
-    // The same search would find as little again: the parts have to be selected in a new album.
-    const unfound = failed.filter(({ error }) => error?.code === "CONCEPT_NOT_FOUND");
-    const others = failed.filter((photo) => photo.width && !unfound.includes(photo));
-    parts.push(...onward("select-parts", texts.selectParts, unfound, actions.selectParts), ...onward("retry", texts.retry, others, actions.retry));
+    // The same selection would fail again: the parts have to be selected in a new album.
+    const selected = failed.filter(({ error }) => ["CONCEPT_NOT_FOUND", "TOO_MANY_INSTANCES"].includes(error?.code));
+    const others = failed.filter((photo) => photo.width && !selected.includes(photo));
+    parts.push(...onward("select-parts", texts.selectParts, selected, actions.selectParts), ...onward("retry", texts.retry, others, actions.retry));
   }
   return [element("div", { className: "failed-photos" }, ...parts)];
 }
@@ -66,20 +68,39 @@ function onward(name, text, photos, act) {
   return [button];
 }
 
+// Also a canceled job may have finished photos.
+const hasResults = (job) => isFinal(job) && job.progress.done > 0 && Date.parse(job.expires_at) > Date.now();
+
+// The finished photos at full size; their URLs expire, so an old one is replaced when it is used.
+function fullSize(state, { texts, actions }) {
+  const finished = state.photos.filter((photo) => state.job.outputs.get(photo.idx)?.result_url);
+  if (!finished.length) return [];
+  const list = element("ul", { className: "family full-size" });
+  for (const photo of finished) {
+    const link = element("a", { href: state.job.outputs.get(photo.idx).result_url, download: "", textContent: fill(texts.photoNumber, { number: photo.idx + 1 }), "data-focus": `full-${photo.idx}` });
+    link.addEventListener("click", (event) => actions.refreshResult(event, photo.idx));
+    list.append(element("li", {}, link, " ", element("small", { textContent: photo.filename })));
+  }
+  const details = element("details", { open: isListOpen }, element("summary", { textContent: fill(texts.fullSize, { count: finished.length }), "data-focus": "full-size" }), list);
+  details.addEventListener("toggle", () => { if (details.isConnected) isListOpen = details.open; });
+  return [details];
+}
+
 function exportForm(state, context) {
   const { texts, actions, me } = context;
-  const others = (state.family ?? []).filter((job) => job.status === "done" && job.job_id !== state.job.job_id);
+  const others = (state.family ?? []).filter((job) => hasResults(job) && job.job_id !== state.job.job_id).reverse(); // the oldest first
   const form = element("form", { className: "export", noValidate: true }, element("h2", { textContent: texts.exportTitle }));
   const isPro = me?.plan === "pro";
   const chosen = state.template ?? state.job.output_template;
   state.preset.templates.forEach((template, index) => {
     const isLocked = template.plan === "pro" && !isPro;
     const input = element("input", { type: "radio", name: "template", value: template.id, disabled: isLocked, checked: chosen ? chosen === template.id : index === 0, "data-focus": `template-${template.id}` });
-    input.addEventListener("change", () => { state.template = template.id; });
+    input.addEventListener("change", () => { state.template = template.id; limit(); });
     form.append(element("label", { className: "template" }, input, element("span", {}, element("b", { textContent: template.title }), isLocked ? element("small", { className: "lock-note", textContent: texts.needsPro }) : "", element("small", { textContent: template.description }))));
   });
   if (!form.querySelector("input:checked")) form.querySelector("input:not(:disabled)").checked = true;
-  if (others.length) form.append(element("fieldset", {}, element("legend", { textContent: texts.exportAlso }), ...others.slice(0, 2).map((job) => element("label", {}, element("input", { type: "checkbox", name: "jobs", value: job.job_id, checked: true }), element("span", { textContent: nameOf(job, texts) })))));
+  const limit = otherJobs(form, others, state, texts);
+  limit();
   const problem = element("div", { className: "problem", role: "alert", tabIndex: -1, hidden: true });
   const note = element("p", { className: "figures", role: "status" });
   const button = element("button", { textContent: texts.download, className: "download", "data-focus": "download" });
@@ -104,6 +125,33 @@ function exportForm(state, context) {
     button.removeAttribute("aria-busy");
   });
   return form;
+}
+
+// The other jobs of the archive: as many of the chosen ones as the template shows.
+function otherJobs(form, others, state, texts) {
+  if (!others.length) return () => {};
+  const note = element("small", { role: "status" });
+  const boxes = others.map((job) => {
+    const box = element("input", { type: "checkbox", name: "jobs", value: job.job_id, "data-focus": `also-${job.job_id}` });
+    box.addEventListener("change", () => {
+      if (box.checked) state.leftOut.delete(job.job_id);
+      else state.leftOut.add(job.job_id);
+      limit();
+    });
+    return box;
+  });
+  function limit() {
+    const chosen = new FormData(form).get("template");
+    const most = state.preset.templates.find((each) => each.id === chosen).most_jobs - 1;
+    const wanted = boxes.filter((box) => !state.leftOut.has(box.value));
+    for (const box of boxes) {
+      box.checked = wanted.indexOf(box) >= 0 && wanted.indexOf(box) < most;
+      box.disabled = wanted.indexOf(box) >= most;
+    }
+    note.textContent = wanted.length > most ? fill(texts.exportMost, { count: most }) : "";
+  }
+  form.append(element("fieldset", {}, element("legend", { textContent: texts.exportAlso }), ...boxes.map((box, index) => element("label", {}, box, element("span", { textContent: nameOf(others[index], texts) }))), note));
+  return limit;
 }
 
 function appliedRules(state, context) {

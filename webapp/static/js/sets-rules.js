@@ -54,7 +54,7 @@ function ruleRow(name, setting, state, context) {
   const concept = state.conceptOf(name);
   const details = element("details", { open: open === name });
   const summary = element("summary", { "data-focus": `rule-${name}` }, faceOf(setting, state.preset), element("span", {}, element("b", { textContent: concept.title }), " ", element("small", { textContent: inWords(setting, context) })));
-  details.append(summary, settingForm({ id: `rule-${name}`, setting: { options: {}, ...setting }, concept, context, onChange: (changed) => actions.setRule(name, changed) }));
+  details.append(summary, settingForm({ id: `rule-${name}`, setting: { options: {}, ...setting }, concept, photo: state.photos.length === 1 ? state.current : null, context, onChange: (changed) => actions.setRule(name, changed) }));
   const remove = element("button", { type: "button", className: "quiet", textContent: texts.removeRule, ariaLabel: fill(texts.removeRuleOf, { concept: concept.title }), "data-focus": `remove-${name}` });
   remove.addEventListener("click", () => actions.setRule(name, null));
   details.append(remove);

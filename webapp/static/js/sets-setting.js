@@ -1,6 +1,7 @@
 // The form of one rule: an action, its value and its options. `onChange(setting)` is called for
 // each complete change.
 
+import { hasPlane, planeForm } from "./sets-plane.js";
 import { taken } from "./sets-state.js";
 import { offersOf, stylesOnSale } from "./sets-styles.js";
 import { element, fill } from "./sets-texts.js";
@@ -49,7 +50,8 @@ export function faceOf(setting, preset) {
   return element("span", { className: "face plain", ariaHidden: "true" });
 }
 
-export function settingForm({ id, setting, concept, context, onChange }) {
+// `photo`: the index of the only photo that the rule is for, or null.
+export function settingForm({ id, setting, concept, photo, context, onChange }) {
   const { preset, texts, isSignedIn } = context;
   const actions = actionsFor(preset, concept, isSignedIn);
   const select = element("select", { ariaLabel: fill(texts.actionOf, { concept: concept.title }), "data-focus": `${id}-action` });
@@ -61,6 +63,7 @@ export function settingForm({ id, setting, concept, context, onChange }) {
   if (setting.action === "restyle") parts.push(styles({ id, setting, context, onChange }));
   const ranges = (RANGES[setting.action] ?? []).filter(([name]) => name !== "share" || !setting.options.plane);
   if (ranges.length) parts.push(options({ id, setting, ranges, texts, onChange }));
+  if (hasPlane(setting.action)) parts.push(planeForm({ id, setting, photo, context, onChange }));
   return element("div", { className: "setting" }, ...parts);
 }
 

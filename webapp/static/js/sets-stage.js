@@ -87,7 +87,9 @@ export class Stage {
 
   mark(context) {
     const size = Math.max(7, 9 * (this.overlay.width / Math.max(1, this.frame.clientWidth)));
-    for (const { x, y, include } of this.layers.points) {
+    const { points } = this.layers;
+    if (points[0]?.label) this.connect(context, points, size);
+    for (const { x, y, include, label } of points) {
       const [left, top] = [x * this.overlay.width, y * this.overlay.height];
       context.beginPath();
       context.arc(left, top, size, 0, 2 * Math.PI);
@@ -96,6 +98,10 @@ export class Stage {
       context.lineWidth = size / 4;
       context.strokeStyle = "#fff";
       context.stroke();
+      if (label) {
+        write(context, label, left, top, size);
+        continue;
+      }
       context.beginPath();
       context.moveTo(left - size / 2, top);
       context.lineTo(left + size / 2, top);
@@ -105,6 +111,15 @@ export class Stage {
       }
       context.stroke();
     }
+  }
+
+  // The sides between corners.
+  connect(context, points, size) {
+    context.beginPath();
+    for (const { x, y } of points) context.lineTo(x * this.overlay.width, y * this.overlay.height);
+    context.lineWidth = size / 3;
+    context.strokeStyle = "#0b62b8";
+    context.stroke();
   }
 
   // ── pointer ──────────────────────────────────────────────────────────────────────────────────
@@ -198,6 +213,14 @@ export class Stage {
     else return;
     event.preventDefault();
   }
+}
+
+function write(context, text, left, top, size) {
+  context.fillStyle = "#fff";
+  context.font = `bold ${1.4 * size}px sans-serif`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(text, left, top);
 }
 
 function pointOf([x, y], include) {

@@ -1,7 +1,7 @@
 // State of the album page: the job from the API, the selection, and the rules being edited, which
 // survive a reload.
 
-const KEPT = ["proposals", "proposal", "scope", "protect", "concept", "current", "tab", "own", "searched"];
+const KEPT = ["proposals", "proposal", "scope", "protect", "concept", "current", "tab", "own", "searched", "savedHere"];
 export const MOST_PROPOSALS = 3;
 export const EVERYWHERE = "";
 
@@ -24,12 +24,17 @@ export class State {
     this.proposals = [blank()];
     this.proposal = 0;
     this.scope = EVERYWHERE; // or the id of a group
+    this.savedHere = []; // ids of rules that were saved in this album
+    this.corners = null; // {id, idx, tab, points, taken} while four corners are set
+    this.leftOut = new Set(); // ids of jobs that are not exported with this one
+    this.takenAt = 0;
   }
 
   get key() { return `sets-album-${this.id}`; }
 
   take(job) {
     this.job = job;
+    this.takenAt = Date.now();
     this.preset = this.presets.get(job.preset);
     this.protect ??= this.preset.concepts.filter((each) => each.is_protected).map((each) => each.name);
     this.concept ??= this.preset.concepts[0].name;

@@ -18,8 +18,8 @@ export function wordsOf(error) {
   return [error.message, ...fields].filter(Boolean);
 }
 
-// Why a photo failed, or undefined when it did not.
-export const failureOf = ({ error }, texts) => error && (texts.failures[error.code] ?? error.message);
+// Why a photo failed, or undefined when it did not. Messages of workers are not shown.
+export const failureOf = ({ error }, texts) => error && (texts.failures[error.code] ?? texts.unknownError);
 
 // The state of a job as a label; with failed photos, not in the colour of success.
 export function stateOf({ status, progress }, texts) {

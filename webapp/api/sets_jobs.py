@@ -278,7 +278,7 @@ def execute(job_id: str, body: ExecuteBody) -> Response:
 @sets_account
 @operation(gives=JobAnswer, errors=WRONG_STATE)
 def cancel(job_id: str) -> Response:
-    """End a job; credits of undelivered photos are returned."""
+    """End a job and its variants; credits of undelivered photos are returned."""
     sets_jobs.cancel(db.session(), current_sets_account(), job_id)
     return _view(job_id)
 

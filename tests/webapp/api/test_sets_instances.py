@@ -318,6 +318,52 @@ def test_a_rule_may_match_another_photo_in_a_preview(sets_client, session, stora
     assert answer.status_code == 200, answer.text
 
 
+def test_an_own_rule_whose_photo_was_not_taken_over_is_named_by_its_field(
+    app, session, storage, album
+):
+    pro = making.sets_account(session, balance=20, pro_until=jobs.NOW + timedelta(days=1))
+    source = albums.album(session, storage, of=pro)
+    match = {"action": "tone", "value": "match:1"}
+    albums.instance(session, albums.photos_of(session, source)[0], storage, rule=match)
+    session.commit()
+    client = sets_client_of(app, pro)
+    made = client.post(JOBS, json={"source_job_id": source.public_id, "items": [0]})
+    path = f"{JOBS}/{made.json['data']['job_id']}"
+    [wall] = client.get(f"{path}/instances").json["data"]["results"]
+    field = f"instances.{wall['instance_id']}.rule.value"
+    body = {"concepts": {"Floor": GREEN}}
+    for answer in (
+        client.post(f"{path}/preview", json=body | {"items": [0]}),
+        client.post(f"{path}/execute", json=body),
+    ):
+        assert (answer.status_code, fields_of(answer)) == (422, [field])
+    change(client, f"{path}/instances", {"instance_id": wall["instance_id"], "rule": None})
+    assert client.post(f"{path}/execute", json=body).status_code == 200
+
+
+def test_an_own_rule_of_an_excluded_instance_needs_no_photo(sets_client, session, storage, album):
+    match = {"action": "tone", "value": "match:7"}
+    photo = albums.photos_of(session, album)[0]
+    albums.instance(session, photo, storage, rule=match, state="exclude")
+    session.commit()
+    assert preview(sets_client, album).status_code == 200
+
+
+def test_a_preview_waits_for_the_photo_that_a_rule_matches_and_refuses_a_damaged_one(
+    sets_client, session, storage, album
+):
+    albums.instance(session, albums.photos_of(session, album)[0], storage)
+    match = {"Wall": {"action": "tone", "value": "match:1"}}
+    albums.put_all(session, album, PhotoStatus.CHECKING, 1, preview_key=None, photo_key=None)
+    session.commit()
+    early = preview(sets_client, album, concepts=match)
+    assert (early.status_code, early.json["error"]["details"]["unchecked"]) == (409, [1])
+    albums.put_all(session, album, PhotoStatus.FAILED, 1)
+    session.commit()
+    damaged = preview(sets_client, album, concepts=match)
+    assert (damaged.status_code, fields_of(damaged)) == (422, ["concepts.Wall.value"])
+
+
 def test_before_the_upload_there_is_no_preview(app, session):
     account = making.sets_account(session, pro_until=jobs.NOW + timedelta(days=1))
     made = albums.album(session, of=account, status=SetsJobStatus.CREATED)

@@ -21,6 +21,7 @@ from webapp.domain.services import sets_masks, sets_photos, sets_uploads
 JOBS = "/api/v1/sets/jobs"
 ALIAS = "/api/v1/jobs"
 WALL = {"Wall": {"action": "recolor", "value": "#336699"}}
+MATCH = {"Wall": {"action": "tone", "value": "match:1"}}
 FILE = {"filename": "bath.jpg", "size": 1000, "content_type": "image/jpeg"}
 
 
@@ -396,6 +397,40 @@ def test_a_rule_that_cannot_be_applied_is_named_by_its_field(
         assert (answer.status_code, list(fields_of(answer))) == (status, [field])
     assert session.scalars(select(SetsJob.status)).all() == ["uploaded"]
     assert session.scalars(select(func.count()).select_from(SetsCreditEntry)).one() == before
+
+
+@pytest.mark.parametrize(
+    "body, field",
+    [
+        ({"concepts": MATCH}, "concepts.Wall.value"),
+        (
+            {"concepts": WALL, "overrides": [{"items": [0], "concepts": MATCH}]},
+            "overrides.0.concepts.Wall.value",
+        ),
+        (
+            {"variants": [{"concepts": WALL}, {"concepts": MATCH}]},
+            "variants.1.concepts.Wall.value",
+        ),
+    ],
+)
+def test_a_rule_matches_a_photo_only_after_its_check(sets_client, session, album, body, field):
+    albums.put_all(session, album, PhotoStatus.CHECKING, 1, preview_key=None, photo_key=None)
+    session.commit()
+    early = post(sets_client, f"/{album.public_id}/execute", **body)
+    assert (early.status_code, error_code(early)) == (409, "INVALID_TRANSITION")
+    assert early.json["error"]["details"]["unchecked"] == [1]
+    albums.put_all(session, album, PhotoStatus.FAILED, 1)
+    session.commit()
+    damaged = post(sets_client, f"/{album.public_id}/execute", **body)
+    assert (damaged.status_code, list(fields_of(damaged))) == (422, [field])
+    assert session.scalars(select(SetsJob.status)).all() == ["uploaded"]
+
+
+def test_a_photo_that_no_rule_matches_may_still_be_checked(sets_client, session, album):
+    albums.put_all(session, album, PhotoStatus.CHECKING, 1, preview_key=None, photo_key=None)
+    session.commit()
+    own = {"Wall": {"action": "tone", "value": "match:0"}}
+    assert post(sets_client, f"/{album.public_id}/execute", concepts=own).status_code == 200
 
 
 def test_templates_of_another_plan_and_unknown_rules_are_refused(sets_client, album):

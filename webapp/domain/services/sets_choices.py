@@ -1,10 +1,14 @@
 """The settings of one photo of Sets, and the concepts whose masks they need."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from webapp.domain import sets_presets
 from webapp.domain.models.documents import OverrideSettings, Setting
+from webapp.domain.models.sets_instance import InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.sets_presets import Preset, UnknownConcept
@@ -29,6 +33,27 @@ def settings_of(job: SetsJob, photo: SetsPhoto) -> dict[str, Setting]:
         if photo.idx in (override.get("items") or ()) or photo.group in _group(override):
             settings |= override["concepts"]
     return settings
+
+
+def own_rules(session: Session, photos: Sequence[SetsPhoto]) -> list[tuple[str, str, Setting]]:
+    """Return the own rules of the included instances of photos: (path, concept, setting).
+
+    The path names the instance by its public id.
+    """
+    instances = session.scalars(
+        select(SetsInstance)
+        .where(
+            SetsInstance.photo_id.in_([photo.id for photo in photos]),
+            SetsInstance.state == InstanceState.INCLUDE,
+            SetsInstance.rule.is_not(None),
+        )
+        .order_by(SetsInstance.id)
+    )
+    return [
+        (f"instances.{each.public_id}.rule", each.concept, each.rule)
+        for each in instances
+        if each.rule is not None
+    ]
 
 
 def concept_queries(job: SetsJob, photo: SetsPhoto) -> list[ConceptQuery]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import pipelines, sets_settings
 from webapp.domain.errors import FieldProblem, InvalidTransition, ValidationFailed
 from webapp.domain.gateways.editor import Concepts, SettingChecker
+from webapp.domain.models.documents import Setting
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import InstanceSource, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -25,6 +26,7 @@ from webapp.domain.services import (
     sets_jobs,
     sets_masks,
     sets_photos,
+    sets_references,
     sets_restyle_checks,
     sets_rules,
 )
@@ -58,6 +60,10 @@ class _Frozen:
     path: str
     offers: Offers
 
+    def settings(self) -> list[tuple[str, str, Setting]]:
+        """Return (path in the request, concept, setting) of all settings."""
+        return list(sets_settings.all_settings(self.concepts, self.overrides, path=self.path))
+
     def columns(self) -> dict[str, object]:
         """Return the columns of the job's row."""
         return {
@@ -83,8 +89,8 @@ def execute(
 ) -> None:
     """Queue a job with the first rule, and a new job for each other rule.
 
-    Raises JobNotFound, AlreadyCanceled, InvalidTransition, RuleNotFound, PlanRequired for a
-    template of another plan, ValidationFailed with the invalid field, CreditsExhausted for the
+    Raises JobNotFound, AlreadyCanceled, InvalidTransition, also while a photo that a rule matches
+    is being checked, RuleNotFound, PlanRequired for a template of another plan, ValidationFailed with the invalid field, CreditsExhausted for the
     photos of the other rules, and for regions that are painted in a style PriceChanged and
     InsufficientTokens. Then nothing is queued or charged.
     """
@@ -94,12 +100,15 @@ def execute(
     preset = sets_rules.preset_of(job.preset_id)
     template = _template(preset, account, output_template)
     photos = photos_of(session, job)
-    of_instances = sets_restyle_checks.offers_of_instances(session, account, preset, photos)
+    own_rules = sets_choices.own_rules(session, photos)
+    of_instances = sets_restyle_checks.offers(session, account, preset, own_rules)
     frozen = [
         _frozen(session, checker, account, preset, each, photos, of_instances) for each in rules
     ]
     for rule in frozen:
         _check_findable(session, preset, rule, photos)
+    every = [setting for rule in frozen for setting in rule.settings()]
+    sets_references.check(job, "execute", photos, [*every, *own_rules])
     if len(frozen) > 1:
         refuse_unchecked(job, "execute", photos)
     shared: dict[str, object] = {
@@ -274,11 +283,8 @@ def _check_findable(
     """Raise ValidationFailed for a concept that the segmenter cannot find and nobody clicked."""
     if settings().segmenter is not SegmenterName.CLASSIC:
         return
-    settings_with_paths = sets_settings.all_settings(rule.concepts, rule.overrides, path=rule.path)
     own = {
-        path: name
-        for path, name, _ in settings_with_paths
-        if not sets_settings.is_known(preset, name)
+        path: name for path, name, _ in rule.settings() if not sets_settings.is_known(preset, name)
     }
     if not own:
         return

@@ -4,7 +4,7 @@ A job has settings by concept; overrides replace some of them for a group of pho
 photos. A concept that the preset does not have needs a person's own description, its `prompt`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -15,7 +15,9 @@ from webapp.domain.sets_presets import Action, Preset, UnknownConcept, UnknownGr
 
 MAX_PROMPT_WORDS = 32
 MATCH = "match:"
+REQUIRED = FieldProblem("This is required.")
 NO_PHOTO = FieldProblem("This job has no such photo.")
+NO_MEMBER = FieldProblem("No photo of this job is in this group.")
 ORDERED = ("license_type", "expected_price_tokens")
 """Fields of the order of a region that is painted with a style."""
 SIGN_IN = FieldProblem("Sign in to use a licensed style: it is paid for in tokens.")
@@ -31,12 +33,13 @@ class Override:
     group: str | None = None
     items: tuple[int, ...] = ()
 
-    def as_document(self) -> OverrideSettings:
-        """Return the JSON for a job's row."""
+    def as_document(self, groups: Mapping[int, str]) -> OverrideSettings:
+        """Return the JSON for a job's row; `groups` are those of its photos, by index."""
         concepts = without_prices(self.concepts)
         if self.group is None:
             return {"items": list(self.items), "concepts": concepts}
-        return {"group": self.group, "concepts": concepts}
+        members = [idx for idx, group in groups.items() if group == self.group]
+        return {"group": self.group, "members": members, "concepts": concepts}
 
 
 @dataclass(frozen=True)
@@ -178,20 +181,25 @@ def check_overrides(
     preset: Preset,
     overrides: Sequence[Override],
     *,
-    indexes: Collection[int],
+    groups: Mapping[int, str],
     path: str = "overrides",
 ) -> None:
     """Raise ValidationFailed with the field of the first override that cannot be applied.
 
-    `indexes` are those of the job's photos.
+    `groups` are those of the job's photos, by index. An override needs a photo: it would have no
+    effect, and nobody would see that.
     """
+    indexes = groups.keys()
     for number, override in enumerate(overrides):
         override_path = f"{path}.{number}"
         if (override.group is None) == (not override.items):
             problem = FieldProblem("Either items or group is needed.")
             raise ValidationFailed(fields={override_path: [problem]})
         if override.group is not None:
-            check_group(preset, override.group, path=f"{override_path}.group")
+            group_path = f"{override_path}.group"
+            check_group(preset, override.group, path=group_path)
+            if not override.group or override.group not in groups.values():
+                raise ValidationFailed(fields={group_path: [NO_MEMBER]})
         check_indexes(override.items, indexes, path=f"{override_path}.items")
         check_concepts(
             checker, preset, override.concepts, indexes=indexes, path=f"{override_path}.concepts"

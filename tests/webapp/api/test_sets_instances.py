@@ -349,6 +349,27 @@ def test_an_own_rule_of_an_excluded_instance_needs_no_photo(sets_client, session
     assert preview(sets_client, album).status_code == 200
 
 
+def test_a_preview_of_own_rules_needs_no_rule_for_all(sets_client, session, storage, album):
+    albums.instance(session, albums.photos_of(session, album)[0], storage, rule=GREEN)
+    session.commit()
+    answer = preview(sets_client, album, concepts={})
+    assert answer.status_code == 200, answer.text
+    levels = shown(sets_client, answer.json["data"]["results"][0])
+    assert np.median(levels[:, :90], axis=(0, 1)).tolist() == pytest.approx([32, 128, 64], abs=4)
+    assert fields_of(preview(sets_client, album, items=[1], concepts={})) == ["concepts"]
+
+
+def test_a_preview_protects_a_part_in_ones_own_words(sets_client, session, storage, album):
+    photo = albums.photos_of(session, album)[0]
+    albums.instance(session, photo, storage)
+    albums.instance(session, photo, storage, concept="Sofa")
+    session.commit()
+    answer = preview(sets_client, album, protect=["Sofa"])
+    assert answer.status_code == 200, answer.text
+    levels = shown(sets_client, answer.json["data"]["results"][0])
+    assert np.median(levels[:, :90], axis=(0, 1)).tolist() == [220, 30, 30]
+
+
 def test_a_preview_waits_for_the_photo_that_a_rule_matches_and_refuses_a_damaged_one(
     sets_client, session, storage, album
 ):

@@ -16,7 +16,7 @@ from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
 from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.services import sets_masks, sets_photos, sets_uploads
+from webapp.domain.services import sets_choices, sets_masks, sets_photos, sets_uploads
 
 JOBS = "/api/v1/sets/jobs"
 ALIAS = "/api/v1/jobs"
@@ -149,6 +149,9 @@ def test_the_plan_is_asked_for_photos_then_credits_then_active_jobs(
         ({"files": [{"size": 1}]}, "files.0.filename"),
         ({}, "item_count"),
         ({"preset": None, "item_count": 1}, "preset"),
+        ({"item_count": 1, "items": [0]}, "items"),
+        ({"source_job_id": "job_1", "files": [FILE]}, "files"),
+        ({"source_job_id": "job_1", "item_count": 1}, "item_count"),
     ],
 )
 def test_what_is_wrong_with_a_new_job_is_named_and_nothing_is_charged(
@@ -380,7 +383,21 @@ def test_a_saved_rule_wins_over_what_stands_beside_it(sets_client, album):
             },
             "overrides.0.concepts.Wall.value",
         ),
+        ({"concepts": WALL, "overrides": [{"concepts": WALL, "group": ""}]}, "overrides.0.group"),
+        (
+            {
+                "concepts": WALL,
+                "overrides": [
+                    {"concepts": WALL, "items": [0]},
+                    {"concepts": WALL, "group": "bathroom"},
+                ],
+            },
+            "overrides.1.group",
+        ),
+        ({"concepts": {}}, "concepts"),
+        ({"concepts": WALL, "protect": ["Sofa"]}, "protect.0"),
         ({"concepts": WALL, "variants": [{"concepts": WALL}]}, "concepts"),
+        ({"protect": [], "variants": [{"concepts": WALL}]}, "protect"),
         ({"variants": [{"concepts": WALL}] * 4}, "variants"),
         (
             {"variants": [{"concepts": WALL}, {"concepts": {"Garden": WALL["Wall"]}}]},
@@ -449,6 +466,42 @@ def test_a_concept_in_ones_own_words_is_served_by_clicks(sets_client, session, s
     body = {"concepts": {"Sofa": WALL["Wall"] | {"prompt": "sofa"}}}
     answer = post(sets_client, f"/{album.public_id}/execute", **body)
     assert (answer.status_code, answer.json["data"]["status"]) == (200, "queued")
+
+
+def test_a_part_in_ones_own_words_is_protected_without_a_rule_of_its_own(
+    sets_client, session, storage, album
+):
+    albums.instance(session, albums.photos_of(session, album)[0], storage, concept="Sofa")
+    session.commit()
+    body = {"concepts": WALL, "protect": ["Sofa"]}
+    job = post(sets_client, f"/{album.public_id}/execute", **body)
+    assert (job.status_code, job.json["data"]["protect"]) == (200, ["Sofa"])
+    # It is not searched by its name: nobody said in words what it looks like.
+    searched = session.scalars(select(SetsSegmentation.concepts)).all()
+    assert {each["name"] for concepts in searched for each in concepts} == {"Wall"}
+
+
+def test_single_instances_are_changed_without_a_rule_for_all(sets_client, session, storage, album):
+    wall = session.scalars(select(SetsInstance)).one()
+    wall.rule = {"action": "recolor", "value": "#204060"}
+    session.commit()
+    job = post(sets_client, f"/{album.public_id}/execute", concepts={}, protect=[])
+    assert (job.status_code, job.json["data"]["status"]) == (200, "queued")
+    assert job.json["data"]["concepts"] == {}
+
+
+def test_an_override_applies_to_the_photos_that_were_in_its_group(sets_client, session, album):
+    group = {"changes": [{"idx": 1, "group": "bathroom"}]}
+    sets_client.patch(f"{JOBS}/{album.public_id}/items", json=group)
+    overrides = [{"group": "bathroom", "concepts": {"Floor": WALL["Wall"]}}]
+    job = post(sets_client, f"/{album.public_id}/execute", concepts=WALL, overrides=overrides)
+    assert job.json["data"]["overrides"] == overrides
+    moved = {"changes": [{"idx": 0, "group": "bathroom"}, {"idx": 1, "group": "kitchen"}]}
+    assert sets_client.patch(f"{JOBS}/{album.public_id}/items", json=moved).status_code == 200
+    session.expire_all()
+    row = session.scalars(select(SetsJob)).one()
+    settings = [sets_choices.settings_of(row, photo) for photo in albums.photos_of(session, row)]
+    assert [list(each) for each in settings] == [["Wall"], ["Wall", "Floor"]]
 
 
 def test_variants_are_jobs_of_their_own_and_take_no_slot(

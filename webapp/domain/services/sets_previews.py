@@ -83,7 +83,8 @@ def preview(
 
     Without `protect` the preset's own protection applies. Raises JobNotFound, AlreadyCanceled,
     InvalidTransition for a job whose photos are not stored, ValidationFailed for an unknown photo,
-    also one that a rule matches, or a setting that has no preview, and ServiceUnavailable if all decoding slots are busy.
+    also one that a rule matches, for a setting that has no preview or no setting at all, and
+    ServiceUnavailable if all decoding slots are busy.
     """
     with unit_of_work() as session:
         plans, references = _plans(session, editor, account_id, job_id, items, concepts, protect)
@@ -113,11 +114,14 @@ def _plans(
     sets_settings.check_concepts(editor, preset, concepts, indexes=photos.keys())
     _refuse_restyles(concepts)
     protected = preset.protected_by_default if protect is None else protect
-    sets_settings.check_protect(preset, protected, own=concepts.keys())
+    clicked = sets_choices.concepts_with_instances(session, list(photos.values()))
+    sets_settings.check_protect(preset, protected, own={*concepts, *clicked})
     sets_settings.check_indexes(items, photos.keys())
     chosen = [photos[idx] for idx in dict.fromkeys(items)]
     settings = list(sets_settings.all_settings(concepts, [], path=""))
     settings += sets_choices.own_rules(session, chosen)
+    if not settings:
+        raise ValidationFailed(fields={"concepts": [sets_settings.REQUIRED]})
     matched = sets_references.check(job, "preview", list(photos.values()), settings)
     instances = _instances(session, chosen)
     plans = []

@@ -362,6 +362,7 @@ def test_a_saved_rule_wins_over_what_stands_beside_it(sets_client, album):
             {"concepts": {"Sofa": WALL["Wall"] | {"prompt": "so fa " * 17}}},
             "concepts.Sofa.prompt",
         ),
+        ({"concepts": {"Sofa": WALL["Wall"] | {"prompt": "a-" * 16}}}, "concepts.Sofa.prompt"),
         ({"concepts": {"Wall": {"action": "restyle", "value": "1"}}}, "concepts.Wall.action"),
         ({"concepts": WALL, "protect": ["Grout", "Garden"]}, "protect.1"),
         ({"concepts": WALL, "output_template": "poster"}, "output_template"),

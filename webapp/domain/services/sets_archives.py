@@ -133,7 +133,7 @@ def _variant(
 def _colours(
     preset: Preset, settings: Sequence[tuple[str, Setting]], language: str
 ) -> tuple[ArchiveColour, ...]:
-    """Return the colours of (concept, setting), each once, in the order of the preset's concepts."""
+    """Return the colours of (concept, setting), each once, in the preset's order."""
     order = {concept.name: number for number, concept in enumerate(preset.concepts)}
     colours = []
     for name, setting in sorted(settings, key=lambda each: order.get(each[0], len(order))):

@@ -42,19 +42,15 @@ def check(session: Session, photo: SetsPhoto) -> None:
 def segment(session: Session, photo: SetsPhoto, concepts: Sequence[ConceptQuery]) -> bool:
     """Queue the search of concepts in a photo; False if all of them were searched before.
 
-    In both cases a run is inserted; it is ready at once if nothing has to be searched. The caller
+    In both cases the newest run tells; it is ready if nothing has to be searched. The caller
     makes sure that there is no open run over the photo: see `is_being_segmented`.
     """
     missing = sets_masks.missing(session, photo, concepts, clicks_count=False)
     if missing:
         _search(session, photo, missing)
         return True
-    ready = SegmentationStatus.READY
-    searched = [asdict(concept) for concept in concepts]
-    session.add(
-        SetsSegmentation(photo_id=photo.id, concepts=searched, status=ready, finished_at=jobs.NOW)
-    )
-    session.flush()
+    if _last_run(session, photo.id) != SegmentationStatus.READY:
+        sets_masks.record_searched(session, photo.id, concepts)
     return False
 
 
@@ -187,6 +183,16 @@ def _search(session: Session, photo: SetsPhoto, concepts: Sequence[ConceptQuery]
     session.add(run)
     session.flush()
     jobs.enqueue(session, JobKind.SEGMENTATION, run.id, request_id=_request_id(session, photo))
+
+
+def _last_run(session: Session, photo_id: int) -> SegmentationStatus | None:
+    """Return the status of the newest run over a photo."""
+    return session.scalar(
+        select(SetsSegmentation.status)
+        .where(SetsSegmentation.photo_id == photo_id)
+        .order_by(SetsSegmentation.id.desc())
+        .limit(1)
+    )
 
 
 def _edit(session: Session, photo: SetsPhoto, job: SetsJob) -> None:

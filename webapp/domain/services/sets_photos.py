@@ -30,6 +30,15 @@ from webapp.domain.services.sets_choices import ConceptQuery
 
 EXECUTING = frozenset({SetsJobStatus.QUEUED, SetsJobStatus.RUNNING})
 ENDED = frozenset({PhotoStatus.DONE, PhotoStatus.FAILED, PhotoStatus.CANCELED})
+INSIDE = {
+    "GPU_OOM": "The photo needs more memory than there is.",
+    "INTERNAL_ERROR": "An unexpected error occurred.",
+    "NETWORK": "A stored file could not be read.",
+    "TIMEOUT": "It took too long.",
+    "WORKER_LOST": "The machines that worked on it failed too often.",
+}
+"""What the owner of a photo reads about causes that lie inside the site."""
+
 UNFINISHED = (SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
 
 
@@ -145,8 +154,10 @@ def end_job_if_over(session: Session, job_id: int) -> bool:
 def fail(session: Session, photo_id: int, cause: str, message: str) -> None:
     """Fail a photo of a locked job, return its credit, and end the job after its last photo.
 
-    The other photos of the job continue.
+    The other photos of the job continue. Messages about causes inside the site name keys and
+    classes: their owner reads another one, and the log has the original.
     """
+    message = INSIDE.get(cause, message)
     photo = session.get_one(SetsPhoto, photo_id)
     end(session, photo, PhotoStatus.FAILED, failure_code=cause, failure_message=message)
     end_job_if_over(session, photo.job_id)

@@ -17,6 +17,7 @@ from webapp.domain.models.sets_account import SetsCreditEntry
 from webapp.domain.models.sets_instance import InstanceSource, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
+from webapp.domain.services import sets_carrying, sets_masks
 
 JOBS = "/api/v1/sets/jobs"
 GREEN = {"action": "recolor", "value": "#208040"}
@@ -461,6 +462,36 @@ def test_a_mask_is_not_carried_to_a_photo_of_another_group(sets_client, session,
     assert proposed["idx"] == 1
     elsewhere = carry(sets_client, job, items=[1, 2])
     assert (elsewhere.status_code, fields_of(elsewhere)) == (422, ["items.1"])
+
+
+def test_no_mask_is_carried_to_a_photo_that_is_full(
+    sets_client, session, storage, rooms, monkeypatch
+):
+    job, _ = rooms
+    full = albums.photos_of(session, job)[1]
+    albums.instance(session, full, storage, concept="Floor")
+    session.commit()
+    monkeypatch.setattr(sets_masks, "MAX_INSTANCES", 1)
+    refused = carry(sets_client, job, items=[2, 1])
+    assert (refused.status_code, fields_of(refused)) == (422, ["items.1"])
+    for _ in range(2):  # the second proposal takes the place of the first
+        [proposed] = carry(sets_client, job).json["data"]["results"]
+        assert proposed["idx"] == 2
+
+
+def test_a_photo_that_filled_up_meanwhile_gets_no_proposal(
+    sets_client, session, storage, rooms, monkeypatch
+):
+    job, _ = rooms
+    store = sets_carrying.object_key
+
+    def fill(*arguments):
+        monkeypatch.setattr(sets_masks, "MAX_INSTANCES", 0)
+        return store(*arguments)
+
+    monkeypatch.setattr(sets_carrying, "object_key", fill)
+    answer = carry(sets_client, job, items=[1])
+    assert (answer.status_code, answer.json["data"]["results"]) == (200, [])
 
 
 def test_a_proposal_that_nobody_took_is_missing(sets_client, session, storage, rooms):

@@ -635,6 +635,29 @@ def test_failed_photos_are_tried_again_for_a_new_credit(
     assert [edit.attempt for edit in albums.edits_of(session, failed)] == [1, 2]
 
 
+def test_a_retry_has_the_watermark_of_the_plan_of_today(sets_client, session, anonymous_account):
+    job = albums.album(
+        session,
+        of=anonymous_account,
+        status=SetsJobStatus.FAILED,
+        photo_status=PhotoStatus.RUNNING,
+        has_watermark=True,
+    )
+
+    def is_marked_after_retry():
+        for photo in albums.photos_of(session, job):
+            sets_photos.end(session, photo, PhotoStatus.FAILED, failure_code="TIMEOUT")
+        session.execute(update(SetsJob).values(status="failed"))
+        session.commit()
+        return post(sets_client, f"/{job.public_id}/retry").json["data"]["watermark"]
+
+    plan = update(SetsAccount).where(SetsAccount.id == anonymous_account.id)
+    session.execute(plan.values(pro_until=jobs.NOW + timedelta(days=1)))
+    assert is_marked_after_retry() is False
+    session.execute(plan.values(pro_until=None))
+    assert is_marked_after_retry() is True
+
+
 def test_photos_get_groups_and_an_order(sets_client, album):
     changes = [{"idx": 0, "position": 5, "group": "bathroom"}, {"idx": 1, "position": 0}]
     answer = sets_client.patch(f"{JOBS}/{album.public_id}/items", json={"changes": changes})

@@ -191,9 +191,10 @@ def retry(
 ) -> None:
     """Retry failed photos of an ended job, each for one credit; without `items`, all of them.
 
-    Raises JobNotFound, AlreadyCanceled, InvalidTransition for a job that has not ended, was purged
-    or has no failed photo, ValidationFailed for a photo that did not fail or could not be decoded,
-    CreditsExhausted and ConcurrencyLimit, and the errors of `sets_restyle_checks.check_again`.
+    They have a watermark if the plan of today has one. Raises JobNotFound, AlreadyCanceled,
+    InvalidTransition for a job that has not ended, was purged or has no failed photo,
+    ValidationFailed for a photo that did not fail or could not be decoded, CreditsExhausted and
+    ConcurrencyLimit, and the errors of `sets_restyle_checks.check_again`.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "retry", unless=OVER)
@@ -211,7 +212,12 @@ def retry(
     # One attempt number for all photos: the reservation is one credit entry.
     sets_credits.reserve(session, job, photos, attempt=(last or 0) + 1)
     pipelines.advance_sets_job(
-        session, job.id, SetsJobStatus.RUNNING, finished_at=None, request_id=request_id
+        session,
+        job.id,
+        SetsJobStatus.RUNNING,
+        finished_at=None,
+        has_watermark=sets_accounts.limits_of(account, datetime.now(UTC)).has_watermark,
+        request_id=request_id,
     )
     for photo in photos:
         pipelines.advance_photo(

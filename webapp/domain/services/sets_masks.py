@@ -61,20 +61,20 @@ def missing(
     With `clicks_count` a concept that a person has clicked or accepted needs none.
     """
     present = _chosen(session, photo.id) if clicks_count else set()
-    searched = _searched(session, photo.id)
+    known = searched_prompts(session, photo.id)
     unknown = [
         concept
         for concept in queries
-        if concept.name not in present and (concept.name, concept.prompt) not in searched
+        if concept.name not in present and (concept.name, concept.prompt) not in known
     ]
     if not unknown:
         return []
     cached = _cached(session, photo, {concept.prompt for concept in unknown})
-    known = [concept for concept in unknown if concept.prompt in cached]
-    for concept in known:
+    in_cache = [concept for concept in unknown if concept.prompt in cached]
+    for concept in in_cache:
         _replace_found(session, photo.id, concept.name, cached[concept.prompt])
-    if known:
-        record_searched(session, photo.id, known)  # it says which prompts these instances have
+    if in_cache:
+        record_searched(session, photo.id, in_cache)  # it says which prompts the instances have
     return [concept for concept in unknown if concept.prompt not in cached]
 
 
@@ -261,7 +261,7 @@ def _searched_by_account(session: Session, photo: SetsPhoto, prompts: Collection
     return searched & set(prompts)
 
 
-def _searched(session: Session, photo_id: int) -> set[tuple[str, str]]:
+def searched_prompts(session: Session, photo_id: int) -> set[tuple[str, str]]:
     """Return the names and prompts of the finished runs over this photo."""
     runs = session.scalars(
         select(SetsSegmentation.concepts).where(

@@ -304,13 +304,6 @@ def _jobs() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _override(override: OverrideSettings) -> OverrideSettings:
-    """Return an override as it was requested."""
-    requested = override.copy()
-    requested.pop("members", None)
-    return requested
-
-
 def _card(row: Row[*tuple[Any, ...]], counts: _Counts) -> JobCard:
     job: SetsJob = row.SetsJob
     photos = counts.photos.get(job.id, {})
@@ -325,7 +318,7 @@ def _card(row: Row[*tuple[Any, ...]], counts: _Counts) -> JobCard:
         rule_id=row.saved_rule_id,
         concepts=job.concepts,
         protect=job.protect,
-        overrides=[_override(each) for each in job.overrides],
+        overrides=job.requested_overrides,
         output_template=job.output_template or None,
         watermark=job.has_watermark,
         progress=ProgressView(

@@ -148,6 +148,25 @@ def test_a_cancellation_also_ends_the_other_proposals_and_keeps_what_was_deliver
     assert making.violations(session) == []
 
 
+def test_cancellations_of_an_album_and_of_each_proposal_at_once_return_each_credit_once(committed):
+    with committed.begin() as session:
+        account, jobs_of_album = of_three_proposals(session)
+        account_id, ids = account.id, [job.public_id for job in jobs_of_album]
+
+    def cancel(job_id):
+        def attempt():
+            with committed.begin() as session:
+                sets_jobs.cancel(session, session.get(SetsAccount, account_id), job_id)
+
+        return attempt
+
+    results = at_once(*[cancel(job_id) for job_id in [*ids, *ids[::-1]]])
+    assert set(kinds(results)) <= {"AlreadyCanceled", "made"}
+    with committed() as session:
+        assert albums.credits_of(session, jobs_of_album[0]) == 20
+        assert making.violations(session) == []
+
+
 def test_the_other_proposals_of_a_job_that_is_done_can_still_be_canceled(session):
     account, [job, finished, unfinished] = of_three_proposals(session)
     for each in (job, finished):

@@ -33,7 +33,7 @@ def reader(colour, size=(120, 90), file_format="PNG"):
     return lambda: content
 
 
-def photo(idx, group="living", *, filename=None, size=(120, 90), results=None, absent=frozenset()):
+def photo(idx, group="living", *, filename=None, size=(120, 90), results=None, colours=None):
     """A red photo; by default one job made it blue. `results` is colours by job."""
     made = {"job_1": BLUE} if results is None else results
     return Photo(
@@ -42,7 +42,7 @@ def photo(idx, group="living", *, filename=None, size=(120, 90), results=None, a
         filename or f"{group}{idx}.jpg",
         reader(RED, size),
         {job: reader(colour, size) for job, colour in made.items()},
-        absent,
+        colours or {},
     )
 
 

@@ -24,10 +24,12 @@ from gpu.rules.watermark import watermarked
 from gpu.segmenting.carrying import carry
 from gpu.segmenting.clicks import Click, ClickedPhoto
 from gpu.segmenting.masks import bounding_box, encode_mask, grown
+from imaging.writing import encode_png
 from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.editor import (
     CarriedMask,
     ClickedMask,
+    MarkedPicture,
     Point,
     PreviewPart,
     PreviewPicture,
@@ -40,6 +42,9 @@ PREPARED_PHOTOS = 8
 
 CLICKED_PIXELS = 8_000_000
 """A larger photo is segmented in a copy of this size: the guided filter uses 40 bytes a pixel."""
+
+SMALL_SIDE = 1024
+"""Pixels of the longer side of a small copy, as tasks make it."""
 
 _RANGE = re.compile(r"must lie in (\S+?)–(\S+)")
 _STYLE_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -118,6 +123,15 @@ class EngineEditor:
         stream = io.BytesIO()
         watermarked(edited.image).save(stream, "PNG", compress_level=3)
         return PreviewPicture(stream.getvalue(), edited.not_found)
+
+    def mark(self, picture: bytes) -> MarkedPicture:
+        """See `Marker.mark`."""
+        marked = watermarked(_opened(picture))
+        small = marked.copy()
+        small.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS)
+        stream = io.BytesIO()
+        small.save(stream, "WEBP", quality=85)
+        return MarkedPicture(encode_png(marked), stream.getvalue())
 
 
 class _Prepared:

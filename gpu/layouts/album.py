@@ -80,9 +80,8 @@ class Group:
 class Photo:
     """A photo of the album, and its results by job id.
 
-    A job in which the photo failed has no result. `absent` are the concepts that the photo does not
-    show, as in `Colour.concept`; their colours are not on its sheets. `colours` are those of this
-    photo by job, if they differ from those of the variant.
+    A job in which the photo failed has no result. `colours` are those of this photo by job, if they
+    differ from those of the variant.
     """
 
     idx: int
@@ -90,13 +89,11 @@ class Photo:
     filename: str
     before: Reader
     results: Mapping[str, Reader]
-    absent: frozenset[str] = frozenset()
     colours: Mapping[str, tuple[Colour, ...]] = field(default_factory=dict)
 
     def colours_of(self, variant: Variant) -> tuple[Colour, ...]:
         """The colours of a variant that this photo shows."""
-        colours = self.colours.get(variant.job, variant.colours)
-        return tuple(each for each in colours if each.concept not in self.absent)
+        return self.colours.get(variant.job, variant.colours)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ _REMOVED = 255  # levels under full transparency: nothing of the old backdrop is
 
 @dataclass(frozen=True)
 class Edited:
-    """The photo after its rules, and the concepts of rules that found no pixel to change."""
+    """The photo after its rules, and the concepts of which no part had a pixel to change."""
 
     image: Image.Image
     not_found: tuple[str, ...]
@@ -79,17 +79,19 @@ def apply_rules(
             raise ValueError(f"the mask of {part.concept} does not fit the photo")
     canvas = _Canvas.of(photo)
     sources = _Sources(swatches, references, is_exact)
-    not_found = []
+    changed = dict[str, bool]()
     for part in parts:
         if part.rule is None:
             continue
         region = region_of(part, part.rule, parts, canvas.before)
         mask = region.mask & canvas.is_free
-        if mask.any():
+        is_visible = bool(mask.any())
+        if is_visible:
             _apply(part.rule, Region(mask, region.lit & mask), canvas, sources)
-        else:
-            not_found.append(part.concept)
-    return Edited(canvas.image(), tuple(dict.fromkeys(not_found)))
+        changed[part.concept] = changed.get(part.concept, False) or is_visible
+    return Edited(
+        canvas.image(), tuple(name for name, is_changed in changed.items() if not is_changed)
+    )
 
 
 def regions_of(photo: Image.Image, parts: Sequence[Part]) -> Iterator[tuple[Part, Mask]]:

@@ -105,9 +105,12 @@ def _instances(
 ) -> "list[Instance]":
     """Segment a photo; a concept that this segmenter does not support counts as not found.
 
-    These are concepts with a prompt of a person that were clicked on other photos only.
+    These are concepts with a prompt of a person that were clicked on other photos only. A prompt
+    that the segmenter cannot read, for example of too many tokens, counts as not found beside
+    others. Raises InvalidConcept if nothing else is searched.
     """
     from gpu.segmenting.classic import UnservedConcept
+    from gpu.segmenting.interface import InvalidConcept
 
     supported = list(concepts)
     while True:
@@ -116,6 +119,12 @@ def _instances(
         except UnservedConcept as unserved:
             log.info("concept not supported", segmenter=segmenter.name, concept=unserved.concept)
             supported = [concept for concept in supported if concept.name != unserved.concept]
+        except InvalidConcept as invalid:
+            others = [concept for concept in supported if concept.name != invalid.concept]
+            if not others or len(others) == len(supported):
+                raise
+            log.warning("prompt not read", segmenter=segmenter.name, problem=invalid.message)
+            supported = others
 
 
 def _photo(api: WorkerApi[ClaimedSegmentation], job: ClaimedSegmentation) -> Image.Image:

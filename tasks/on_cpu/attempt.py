@@ -92,7 +92,8 @@ def attempt(lease: Lease) -> Iterator[None]:
     except DatabaseUnavailable:
         raise  # the lease expires and the relay publishes the job again
     except Exception as error:
-        _record(lease, "INTERNAL_ERROR", type(error).__name__)
+        log.warning("unexpected error", error=type(error).__name__)  # the owner is not told
+        _record(lease, "INTERNAL_ERROR", "An unexpected error occurred.")
         raise
 
 

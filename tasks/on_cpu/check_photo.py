@@ -55,9 +55,25 @@ def _decoded(upload: UploadedPhoto) -> SafeImage:
             process_limits=LIMITS,
         )
     except BadImage as bad:
-        raise AttemptFailed(bad.code, f"{bad.actual} exceeds the limit of {bad.limit}.") from bad
+        raise AttemptFailed(bad.code, _problem(bad)) from bad
     except (DecoderBusy, DecoderUnavailable) as error:
-        raise AttemptFailed("TIMEOUT", str(error)) from error
+        raise AttemptFailed("TIMEOUT", "The photo could not be decoded in time.") from error
+
+
+def _problem(bad: BadImage) -> str:
+    """Return what is wrong with a file, in words for its owner."""
+    actual, limit = bad.actual, bad.limit
+    if actual is None or limit is None:
+        is_blank = bad.code is ImageCode.BLANK
+        return "The photo has one colour only." if is_blank else "The file is damaged."
+    texts = {
+        ImageCode.INVALID_FORMAT: f"The format {actual} is not accepted; {limit} are.",
+        ImageCode.TOO_HEAVY: f"The file has {actual} bytes; {limit} are allowed.",
+        ImageCode.TOO_SMALL: f"The photo has {actual} pixels; at least {limit} are needed.",
+        ImageCode.TOO_MANY_PIXELS: f"The photo has {actual} pixels; {limit} are allowed.",
+        ImageCode.TOO_LONG: f"The photo has {actual} pixels; the longest ratio is {limit}.",
+    }
+    return texts.get(bad.code, "The file is damaged.")
 
 
 def _uploaded_bytes(upload: UploadedPhoto) -> bytes:
@@ -66,7 +82,9 @@ def _uploaded_bytes(upload: UploadedPhoto) -> bytes:
     if info is None:
         raise AttemptFailed(ImageCode.CORRUPT, "The file is not there.")
     if info.size > PHOTO.max_bytes:
-        raise AttemptFailed(ImageCode.TOO_HEAVY, f"{info.size} bytes are too many.")
+        raise AttemptFailed(
+            ImageCode.TOO_HEAVY, f"The file has {info.size} bytes; {PHOTO.max_bytes} are allowed."
+        )
     try:
         data = storage().get(upload.upload_key, max_bytes=PHOTO.max_bytes)
     except ObjectTooLarge as error:

@@ -74,7 +74,6 @@ def _photo(photo: ArchivePhoto, renewal: LeaseRenewal) -> Photo:
         filename=photo.filename,
         before=renewal.reader(photo.photo_key),
         results={job: renewal.reader(key) for job, key in photo.results.items()},
-        absent=photo.absent,
         colours={job: tuple(map(_colour, each)) for job, each in photo.colours.items()},
     )
 

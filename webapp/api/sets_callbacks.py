@@ -7,7 +7,7 @@ from webapp.domain.services import sets_callbacks
 from webapp.domain.services.sets_callbacks import CallbackResult, Failure, Item
 from webapp.domain.services.sets_segmentations import ReportedMask
 from webapp.domain.sets_errors import JobNotFound
-from webapp.extensions import storage, unit_of_work
+from webapp.extensions import editor, storage, unit_of_work
 from webapp.http import envelope
 from webapp.http.access import SETS, internal, own_transactions
 from webapp.http.operations import operation
@@ -40,6 +40,7 @@ def _take(item: Item, body: Callback) -> CallbackResult:
     return sets_callbacks.complete_edit(
         unit_of_work,
         storage(),
+        editor(),
         item,
         output_key=body.output_key or "",
         preview_key=body.preview_key,

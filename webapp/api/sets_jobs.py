@@ -128,6 +128,7 @@ class NewJobView:
 def create(body: NewJob) -> NewJobView:
     """Make a job for photos that will be uploaded, or for those of another job."""
     account = current_sets_account()
+    _refuse_contradictions(body)
     if body.source_job_id is not None:
         job = sets_jobs.reuse(
             db.session(),
@@ -278,7 +279,7 @@ def execute(job_id: str, body: ExecuteBody) -> Response:
 @sets_account
 @operation(gives=JobAnswer, errors=WRONG_STATE)
 def cancel(job_id: str) -> Response:
-    """End a job; credits of undelivered photos are returned."""
+    """End a job and its variants; credits of undelivered photos are returned."""
     sets_jobs.cancel(db.session(), current_sets_account(), job_id)
     return _view(job_id)
 
@@ -343,6 +344,18 @@ def _created(session: Session, job: SetsJob, source_job_id: str | None) -> NewJo
     )
 
 
+def _refuse_contradictions(body: NewJob) -> None:
+    """Raise ValidationFailed for fields of new photos beside those of another job."""
+    is_new = body.source_job_id is None
+    if is_new:
+        problem = FieldProblem("Only together with source_job_id.")
+    else:
+        problem = FieldProblem("Not together with source_job_id, which has its own photos.")
+    for name in ["items"] if is_new else ["files", "item_count"]:
+        if getattr(body, name) is not None:
+            raise ValidationFailed(fields={name: [problem]})
+
+
 def _preset(body: NewJob) -> str:
     if body.preset is None:
         problem = FieldProblem("Either preset or source_job_id is needed.")
@@ -367,8 +380,15 @@ def _rule_requests(body: ExecuteBody) -> Sequence[RuleRequest]:
     """Return the rules of an execution with their paths in the request."""
     if body.variants is None:
         return [body.rule_request()]
-    for name in ("concepts", "rule_id", "protect", "overrides"):
-        if getattr(body, name):
+    # An empty list of protected concepts is a choice; the others are then not there.
+    has_rule = {
+        "concepts": bool(body.concepts),
+        "rule_id": body.rule_id is not None,
+        "protect": body.protect is not None,
+        "overrides": bool(body.overrides),
+    }
+    for name, is_given in has_rule.items():
+        if is_given:
             problem = FieldProblem("Not together with variants: each variant has its own rule.")
             raise ValidationFailed(fields={name: [problem]})
     return [

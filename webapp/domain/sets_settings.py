@@ -4,7 +4,8 @@ A job has settings by concept; overrides replace some of them for a group of pho
 photos. A concept that the preset does not have needs a person's own description, its `prompt`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -13,9 +14,15 @@ from webapp.domain.gateways.editor import Concepts, SettingChecker
 from webapp.domain.models.documents import OverrideSettings, Setting
 from webapp.domain.sets_presets import Action, Preset, UnknownConcept, UnknownGroup
 
-MAX_PROMPT_WORDS = 32
+MAX_PROMPT_WORDS = 30
+"""A segmenter reads 32 tokens with its two for begin and end; a word has at least one."""
+
+# As the tokenizer of SAM3 divides a prompt before it looks words up; a digit is a word.
+_WORD = re.compile(r"'(?:s|t|re|ve|m|ll|d)\b|[^\W\d_]+|\d|(?:[^\w\s]|_)+", re.IGNORECASE)
 MATCH = "match:"
+REQUIRED = FieldProblem("This is required.")
 NO_PHOTO = FieldProblem("This job has no such photo.")
+NO_MEMBER = FieldProblem("No photo of this job is in this group.")
 ORDERED = ("license_type", "expected_price_tokens")
 """Fields of the order of a region that is painted with a style."""
 SIGN_IN = FieldProblem("Sign in to use a licensed style: it is paid for in tokens.")
@@ -31,12 +38,13 @@ class Override:
     group: str | None = None
     items: tuple[int, ...] = ()
 
-    def as_document(self) -> OverrideSettings:
-        """Return the JSON for a job's row."""
+    def as_document(self, groups: Mapping[int, str]) -> OverrideSettings:
+        """Return the JSON for a job's row; `groups` are those of its photos, by index."""
         concepts = without_prices(self.concepts)
         if self.group is None:
             return {"items": list(self.items), "concepts": concepts}
-        return {"group": self.group, "concepts": concepts}
+        members = [idx for idx, group in groups.items() if group == self.group]
+        return {"group": self.group, "members": members, "concepts": concepts}
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ def check_concept(
             raise ValidationFailed(fields={prompt_path: [problem]})
     elif prompt is None:
         raise ValidationFailed(fields={path: [NO_CONCEPT]})
-    elif not 1 <= len(prompt.split()) <= MAX_PROMPT_WORDS:
+    elif not 1 <= len(_WORD.findall(prompt)) <= MAX_PROMPT_WORDS:
         problem = FieldProblem("1 to %(most)d words.", most=MAX_PROMPT_WORDS)
         raise ValidationFailed(fields={prompt_path: [problem]})
 
@@ -178,20 +186,25 @@ def check_overrides(
     preset: Preset,
     overrides: Sequence[Override],
     *,
-    indexes: Collection[int],
+    groups: Mapping[int, str],
     path: str = "overrides",
 ) -> None:
     """Raise ValidationFailed with the field of the first override that cannot be applied.
 
-    `indexes` are those of the job's photos.
+    `groups` are those of the job's photos, by index. An override needs a photo: it would have no
+    effect, and nobody would see that.
     """
+    indexes = groups.keys()
     for number, override in enumerate(overrides):
         override_path = f"{path}.{number}"
         if (override.group is None) == (not override.items):
             problem = FieldProblem("Either items or group is needed.")
             raise ValidationFailed(fields={override_path: [problem]})
         if override.group is not None:
-            check_group(preset, override.group, path=f"{override_path}.group")
+            group_path = f"{override_path}.group"
+            check_group(preset, override.group, path=group_path)
+            if not override.group or override.group not in groups.values():
+                raise ValidationFailed(fields={group_path: [NO_MEMBER]})
         check_indexes(override.items, indexes, path=f"{override_path}.items")
         check_concepts(
             checker, preset, override.concepts, indexes=indexes, path=f"{override_path}.concepts"

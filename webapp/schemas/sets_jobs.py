@@ -27,6 +27,7 @@ from webapp.schemas.sets_rules import (
     EXAMPLE,
     ConceptKey,
     ConceptSettings,
+    MaybeSettings,
     Protected,
     RuleId,
     StoredSetting,
@@ -109,7 +110,7 @@ class OverrideBody(Body):
 class RuleBody(Body):
     """One rule: settings with what is protected, or the id of a saved rule, whose values win."""
 
-    concepts: ConceptSettings | None = Field(None, examples=[EXAMPLE])
+    concepts: MaybeSettings | None = Field(None, examples=[EXAMPLE])
     protect: Protected | None = None
     overrides: list[OverrideBody] = Field(default_factory=list, max_length=MAX_OVERRIDES)
     rule_id: GivenRule | None = None
@@ -153,7 +154,7 @@ class PreviewBody(Body):
     """POST /sets/jobs/:id/preview: a rule on up to three photos, without credits."""
 
     items: list[Idx] = Field(min_length=1, max_length=MAX_PREVIEWS, examples=[[0]])
-    concepts: ConceptSettings
+    concepts: MaybeSettings
     protect: Protected | None = None
 
 

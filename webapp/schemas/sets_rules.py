@@ -81,6 +81,14 @@ ConceptSettings = Annotated[
     dict[ConceptKey, ConceptSetting],
     Field(min_length=1, max_length=MAX_CONCEPTS, examples=[EXAMPLE]),
 ]
+MaybeSettings = Annotated[
+    dict[ConceptKey, ConceptSetting],
+    Field(
+        max_length=MAX_CONCEPTS,
+        examples=[EXAMPLE],
+        description="may be empty if an instance has a rule of its own",
+    ),
+]
 Protected = Annotated[list[ConceptKey], Field(max_length=MAX_PROTECTED, examples=[["Grout"]])]
 
 

@@ -51,6 +51,6 @@ def test_featured_photos_are_the_cover_and_the_chosen_ones():
 
 
 def test_a_photo_has_no_colours_of_concepts_that_it_does_not_show():
-    sample = photo(0, results={"job_2": GREEN}, absent=frozenset({"Floor"}))
+    sample = photo(0, results={"job_2": GREEN}, colours={"job_2": ()})
     assert sample.colours_of(NATURAL) == ()
     assert sample.colours_of(MODERN) == MODERN.colours

@@ -59,8 +59,8 @@ def test_texts_depend_on_the_language():
 def test_a_photo_without_the_concept_has_no_chip_of_its_colour():
     navy = (31, 42, 68)
     with_wall, without = (
-        levels(next(before_after_sheets(album(photo(0, absent=absent)))).jpeg)
-        for absent in (frozenset(), frozenset({"Wall"}))
+        levels(next(before_after_sheets(album(photo(0, colours=colours)))).jpeg)
+        for colours in ({}, {"job_1": ()})
     )
     assert share_of(with_wall, navy) > 0.0002 > share_of(without, navy)
 

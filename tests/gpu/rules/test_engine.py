@@ -141,7 +141,7 @@ def test_a_locked_instance_changes_by_no_rule_even_its_own():
     after = np.asarray(done.image)
     assert np.array_equal(after[right], np.asarray(scene.image)[right])
     assert np.abs(median(after, left) - levels_of(NAVY)).max() <= 3
-    assert done.not_found == ("Window",)
+    assert done.not_found == ()  # one of the two was changed
 
 
 def test_every_instance_gets_its_own_value():

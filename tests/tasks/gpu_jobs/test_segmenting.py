@@ -100,6 +100,18 @@ def test_a_prompt_that_cannot_be_read_ends_the_photo_at_once(committed, site, se
     assert job_of(committed, job_id).state == JobState.FAILED
 
 
+def test_a_prompt_that_cannot_be_read_does_not_fail_the_others(
+    committed, site, searched, segmenter
+):
+    thing = {"Thing": {"action": "recolor", "value": "#112233", "prompt": BROKEN}}
+    _job, (job_id, _) = searched(concepts=thing | albums.WALL)
+    segment_photos(job_id=job_id)
+    record_masks(job_id=job_id)
+    with committed() as session:
+        assert [each.concept for each in session.scalars(select(SetsInstance))] == ["Wall"]
+        assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
+
+
 def test_a_concept_that_the_segmenter_does_not_serve_is_not_found_and_the_others_are(
     committed, site, searched, segmenter
 ):

@@ -203,6 +203,19 @@ def test_a_missing_photo_is_tried_again_and_then_ends(committed, storage, execut
         apply_rules(job_id=job_id)
     photo = first_photo(committed, job)
     assert (photo.status, photo.failure_code) == (PhotoStatus.FAILED, "NETWORK")
+    assert photo.failure_message == "A stored file could not be read."  # not its key
+
+
+def test_an_error_that_nobody_foresaw_is_told_without_its_class(
+    committed, storage, executed, monkeypatch
+):
+    job, (job_id, _) = executed()
+    monkeypatch.setattr(module, "edited", lambda _edit: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        apply_rules(job_id=job_id)
+    photo = first_photo(committed, job)
+    assert photo.failure_code == "INTERNAL_ERROR"
+    assert photo.failure_message == "An unexpected error occurred."
 
 
 def test_a_late_worker_changes_nothing_and_overwrites_nothing(

@@ -72,16 +72,24 @@ def test_transparency_stays(committed, storage, uploaded):
 
 
 @pytest.mark.parametrize(
-    "data, code",
+    "data, code, message",
     [
-        (images.half_of(images.png()), "IMAGE_CORRUPT"),
-        (images.heic(), "INVALID_IMAGE_FORMAT"),
-        (images.png_claiming(20_000, 20_000), "IMAGE_TOO_LARGE_PIXELS"),
+        (images.half_of(images.png()), "IMAGE_CORRUPT", "The file is damaged."),
+        (
+            images.heic(),
+            "INVALID_IMAGE_FORMAT",
+            "The format HEIC is not accepted; JPEG, PNG are.",
+        ),
+        (
+            images.png_claiming(20_000, 20_000),
+            "IMAGE_TOO_LARGE_PIXELS",
+            "The photo has 400000000 pixels; 50000000 are allowed.",
+        ),
     ],
     ids=str,
 )
 def test_a_bad_file_ends_its_own_photo_and_returns_its_credit(
-    committed, storage, uploaded, data, code
+    committed, storage, uploaded, data, code, message
 ):
     job, (bad, good) = uploaded(data, images.png())
     check_photo(job_id=bad)
@@ -89,6 +97,7 @@ def test_a_bad_file_ends_its_own_photo_and_returns_its_credit(
     with committed() as session:
         first, second = albums.photos_of(session, job)
         assert (first.status, first.failure_code) == (PhotoStatus.FAILED, code)
+        assert first.failure_message == message
         assert second.status == PhotoStatus.READY
         assert albums.credits_of(session, job) == 1
         states = [each.state for each in albums.work(session, JobKind.PHOTO_CHECK)]

@@ -162,6 +162,76 @@ def test_photos_of_no_group_are_in_the_last_one(session, storage):
     assert {photo.group for photo in work.photos} == {work.groups[-1].id} == {"other"}
 
 
+def archive_of(session, account, job, *others):
+    """The input of the archive of these jobs, with texts in English."""
+    wanted = sets_exports.ExportRequest("before_after", tuple(each.public_id for each in others))
+    sets_exports.request(session, account, job.public_id, wanted)
+    waiting = albums.work(session, JobKind.SETS_EXPORT)[-1]
+    lease = jobs.claim(session, waiting.id, TaskName.EXPORT_SET, 60)
+    return sets_archives.archive_input(session, lease)
+
+
+def colours_of(archive, job):
+    """The colours of each photo in a job, as (concept, name)."""
+    return [
+        [(colour.concept, colour.name) for colour in photo.colours[job.public_id]]
+        for photo in archive.photos
+    ]
+
+
+def test_a_photo_is_named_by_the_own_colours_of_its_instances(session, storage):
+    account = albums.account(session)
+    job = albums.finished(session, storage, account)
+    first, second = albums.photos_of(session, job)
+    blue, green = ({"action": "recolor", "value": value} for value in ("#0000FF", "#00FF00"))
+    albums.instance(session, first, storage)
+    albums.instance(session, first, storage, rule=blue)
+    albums.instance(session, first, storage, concept="Window", rule=green)
+    albums.instance(session, first, storage, concept="Window", rule=blue, state="exclude")
+    albums.instance(session, second, storage, rule=blue)
+    work = archive_of(session, account, job)
+    assert colours_of(work, job) == [
+        [("Wall", "#C04A2B"), ("Wall", "#0000FF"), ("Window", "#00FF00")],
+        [("Wall", "#0000FF")],
+    ]
+    assert [each.name for each in work.variants[0].colours] == ["#C04A2B", "#0000FF", "#00FF00"]
+
+
+def test_a_colour_that_is_in_no_photo_is_not_named(session, storage):
+    account = albums.account(session)
+    floor = {"Floor": {"action": "texture", "value": "oak_a"}}
+    job = albums.finished(session, storage, account, concepts=albums.WALL | floor)
+    for photo in albums.photos_of(session, job):
+        albums.instance(session, photo, storage)
+        photo.warnings = [{"code": "CONCEPT_NOT_FOUND", "concept": "Floor"}]
+    work = archive_of(session, account, job)
+    assert colours_of(work, job) == [[("Wall", "#C04A2B")]] * 2
+    assert [each.concept for each in work.variants[0].colours] == ["Wall"]
+
+
+def test_what_one_job_did_not_find_is_named_in_another_that_found_it(session, storage):
+    account = albums.account(session)
+    job = albums.finished(session, storage, account, photos=1)
+    other = albums.finished(session, storage, account, photos=1, source_job_id=job.id)
+    albums.photos_of(session, job)[0].warnings = [{"code": "CONCEPT_NOT_FOUND", "concept": "Wall"}]
+    work = archive_of(session, account, job, other)
+    assert colours_of(work, job) == [[]]
+    assert colours_of(work, other) == [[("Wall", "#C04A2B")]]
+
+
+def test_a_photo_that_got_another_group_keeps_the_colours_that_it_has(session, storage):
+    account = albums.account(session)
+    floor = {"Floor": {"action": "texture", "value": "oak_a"}}
+    overrides = [{"group": "bathroom", "members": [0], "concepts": floor}]
+    job = albums.finished(session, storage, account, concepts={}, overrides=overrides)
+    photos = albums.photos_of(session, job)
+    for photo, group in zip(photos, ("kitchen", "bathroom"), strict=True):
+        photo.group = group
+    work = archive_of(session, account, job)
+    named = {photo.idx: photo.colours[job.public_id] for photo in work.photos}
+    assert [[each.name for each in named[idx]] for idx in (0, 1)] == [["Oak A"], []]
+
+
 def test_a_photo_of_an_override_is_named_by_the_colours_it_has(session, storage):
     account = albums.account(session)
     job = albums.finished(
@@ -173,10 +243,7 @@ def test_a_photo_of_an_override_is_named_by_the_colours_it_has(session, storage)
             {"items": [1], "concepts": {"Floor": {"action": "texture", "value": "terrazzo"}}}
         ],
     )
-    sets_exports.prepare(session, job)
-    waiting = albums.work(session, JobKind.SETS_EXPORT)[0]
-    lease = jobs.claim(session, waiting.id, TaskName.EXPORT_SET, 60)
-    work = sets_archives.archive_input(session, lease)
+    work = archive_of(session, account, job)
     named = [[each.name for each in photo.colours[job.public_id]] for photo in work.photos[:2]]
     assert named == [["Oak A"], ["Terrazzo"]]
     assert [each.name for each in work.variants[0].colours] == ["Oak A", "Terrazzo"]

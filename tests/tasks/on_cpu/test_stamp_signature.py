@@ -393,6 +393,7 @@ def test_an_unknown_failure_ends_the_image_refunded_and_is_raised(committed, ren
         stamp_signature(job_id=job_id)
     image, _ = standing(committed, image_id, job_id)
     assert (image.status, image.failure_cause) == ("failed", "INTERNAL_ERROR")
+    assert image.failure_message == "An unexpected error occurred."
     with committed() as session:
         assert ledger.balances(session, image.user_id).spendable == 100
 

@@ -1,12 +1,14 @@
+import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gpu.segmenting.masks import encode_mask
 from tests import making, sets_albums as albums
+from tests.images import decoded
 from tests.webapp.conftest import WORKER_HEADERS, error_code
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsSegmentation
-from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_photos
 
@@ -14,7 +16,9 @@ from webapp.domain.services import sets_photos
 @pytest.fixture
 def job(session, storage):
     """An executed job of three photos whose edits wait."""
-    made = albums.album(session, storage, photos=3, status=SetsJobStatus.QUEUED)
+    made = albums.album(
+        session, storage, photos=3, status=SetsJobStatus.QUEUED, has_watermark=False
+    )
     for photo in albums.photos_of(session, made):
         albums.instance(session, photo, storage)
         sets_photos.enqueue_next_step(session, photo.id)
@@ -81,6 +85,37 @@ def test_results_and_a_failure_end_the_job_with_one_credit_back(report, put, job
     states = {each.state for each in albums.work(session, JobKind.PHOTO_EDIT)}
     assert states == {JobState.CANCELED}
     assert making.violations(session) == []
+
+
+def test_a_photo_of_the_free_plan_gets_its_watermark_here(report, put, job, session, storage):
+    session.execute(update(SetsJob).values(has_watermark=True))
+    session.commit()
+    data = albums.photo_png(3)
+    key, small = put(job, "0.png", data), put(job, "0.webp", b"without a watermark")
+    assert told(report(job, 0, output_key=key, preview_key=small)) == (True, "running", None)
+    photo = albums.photos_of(session, job)[0]
+    stored = storage.get(photo.result_key)
+    plain, marked = (np.asarray(decoded(each).convert("RGB")) for each in (data, stored))
+    assert marked.shape == plain.shape
+    assert (marked != plain).any(axis=2).mean() > 0.02
+    assert (photo.result_sha256, photo.result_size) == (albums.sha256(stored), len(stored))
+    preview = decoded(storage.get(photo.result_preview_key))
+    assert (preview.format, preview.size) == ("WEBP", albums.SIZE)
+    damaged = put(job, "1.png", data[:-400] + bytes(400))
+    assert error_code(report(job, 1, output_key=damaged)) == "RESULT_REJECTED"
+
+
+def test_what_was_searched_and_not_found_is_a_warning_of_an_external_result(
+    report, put, job, session
+):
+    photo = albums.photos_of(session, job)[0]
+    session.execute(update(SetsJob).values(protect=["Grout", "Frame_Molding"]))
+    concepts = [{"name": "Grout", "prompt": "grout", "is_many": False}]
+    session.add(SetsSegmentation(photo_id=photo.id, concepts=concepts, status="ready"))
+    session.commit()
+    assert told(report(job, 0, output_key=put(job, "0.png")))[0] is True
+    warnings = albums.photos_of(session, job)[0].warnings
+    assert warnings == [{"code": "CONCEPT_NOT_FOUND", "concept": "Grout"}]
 
 
 def test_the_same_report_counts_once(report, put, job, session):

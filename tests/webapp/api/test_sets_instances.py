@@ -17,6 +17,7 @@ from webapp.domain.models.sets_account import SetsCreditEntry
 from webapp.domain.models.sets_instance import InstanceSource, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
+from webapp.domain.services import sets_carrying, sets_masks
 
 JOBS = "/api/v1/sets/jobs"
 GREEN = {"action": "recolor", "value": "#208040"}
@@ -318,6 +319,73 @@ def test_a_rule_may_match_another_photo_in_a_preview(sets_client, session, stora
     assert answer.status_code == 200, answer.text
 
 
+def test_an_own_rule_whose_photo_was_not_taken_over_is_named_by_its_field(
+    app, session, storage, album
+):
+    pro = making.sets_account(session, balance=20, pro_until=jobs.NOW + timedelta(days=1))
+    source = albums.album(session, storage, of=pro)
+    match = {"action": "tone", "value": "match:1"}
+    albums.instance(session, albums.photos_of(session, source)[0], storage, rule=match)
+    session.commit()
+    client = sets_client_of(app, pro)
+    made = client.post(JOBS, json={"source_job_id": source.public_id, "items": [0]})
+    path = f"{JOBS}/{made.json['data']['job_id']}"
+    [wall] = client.get(f"{path}/instances").json["data"]["results"]
+    field = f"instances.{wall['instance_id']}.rule.value"
+    body = {"concepts": {"Floor": GREEN}}
+    for answer in (
+        client.post(f"{path}/preview", json=body | {"items": [0]}),
+        client.post(f"{path}/execute", json=body),
+    ):
+        assert (answer.status_code, fields_of(answer)) == (422, [field])
+    change(client, f"{path}/instances", {"instance_id": wall["instance_id"], "rule": None})
+    assert client.post(f"{path}/execute", json=body).status_code == 200
+
+
+def test_an_own_rule_of_an_excluded_instance_needs_no_photo(sets_client, session, storage, album):
+    match = {"action": "tone", "value": "match:7"}
+    photo = albums.photos_of(session, album)[0]
+    albums.instance(session, photo, storage, rule=match, state="exclude")
+    session.commit()
+    assert preview(sets_client, album).status_code == 200
+
+
+def test_a_preview_of_own_rules_needs_no_rule_for_all(sets_client, session, storage, album):
+    albums.instance(session, albums.photos_of(session, album)[0], storage, rule=GREEN)
+    session.commit()
+    answer = preview(sets_client, album, concepts={})
+    assert answer.status_code == 200, answer.text
+    levels = shown(sets_client, answer.json["data"]["results"][0])
+    assert np.median(levels[:, :90], axis=(0, 1)).tolist() == pytest.approx([32, 128, 64], abs=4)
+    assert fields_of(preview(sets_client, album, items=[1], concepts={})) == ["concepts"]
+
+
+def test_a_preview_protects_a_part_in_ones_own_words(sets_client, session, storage, album):
+    photo = albums.photos_of(session, album)[0]
+    albums.instance(session, photo, storage)
+    albums.instance(session, photo, storage, concept="Sofa")
+    session.commit()
+    answer = preview(sets_client, album, protect=["Sofa"])
+    assert answer.status_code == 200, answer.text
+    levels = shown(sets_client, answer.json["data"]["results"][0])
+    assert np.median(levels[:, :90], axis=(0, 1)).tolist() == [220, 30, 30]
+
+
+def test_a_preview_waits_for_the_photo_that_a_rule_matches_and_refuses_a_damaged_one(
+    sets_client, session, storage, album
+):
+    albums.instance(session, albums.photos_of(session, album)[0], storage)
+    match = {"Wall": {"action": "tone", "value": "match:1"}}
+    albums.put_all(session, album, PhotoStatus.CHECKING, 1, preview_key=None, photo_key=None)
+    session.commit()
+    early = preview(sets_client, album, concepts=match)
+    assert (early.status_code, early.json["error"]["details"]["unchecked"]) == (409, [1])
+    albums.put_all(session, album, PhotoStatus.FAILED, 1)
+    session.commit()
+    damaged = preview(sets_client, album, concepts=match)
+    assert (damaged.status_code, fields_of(damaged)) == (422, ["concepts.Wall.value"])
+
+
 def test_before_the_upload_there_is_no_preview(app, session):
     account = making.sets_account(session, pro_until=jobs.NOW + timedelta(days=1))
     made = albums.album(session, of=account, status=SetsJobStatus.CREATED)
@@ -394,6 +462,36 @@ def test_a_mask_is_not_carried_to_a_photo_of_another_group(sets_client, session,
     assert proposed["idx"] == 1
     elsewhere = carry(sets_client, job, items=[1, 2])
     assert (elsewhere.status_code, fields_of(elsewhere)) == (422, ["items.1"])
+
+
+def test_no_mask_is_carried_to_a_photo_that_is_full(
+    sets_client, session, storage, rooms, monkeypatch
+):
+    job, _ = rooms
+    full = albums.photos_of(session, job)[1]
+    albums.instance(session, full, storage, concept="Floor")
+    session.commit()
+    monkeypatch.setattr(sets_masks, "MAX_INSTANCES", 1)
+    refused = carry(sets_client, job, items=[2, 1])
+    assert (refused.status_code, fields_of(refused)) == (422, ["items.1"])
+    for _ in range(2):  # the second proposal takes the place of the first
+        [proposed] = carry(sets_client, job).json["data"]["results"]
+        assert proposed["idx"] == 2
+
+
+def test_a_photo_that_filled_up_meanwhile_gets_no_proposal(
+    sets_client, session, storage, rooms, monkeypatch
+):
+    job, _ = rooms
+    store = sets_carrying.object_key
+
+    def fill(*arguments):
+        monkeypatch.setattr(sets_masks, "MAX_INSTANCES", 0)
+        return store(*arguments)
+
+    monkeypatch.setattr(sets_carrying, "object_key", fill)
+    answer = carry(sets_client, job, items=[1])
+    assert (answer.status_code, answer.json["data"]["results"]) == (200, [])
 
 
 def test_a_proposal_that_nobody_took_is_missing(sets_client, session, storage, rooms):

@@ -16,11 +16,12 @@ from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
 from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.services import sets_masks, sets_photos, sets_uploads
+from webapp.domain.services import sets_choices, sets_masks, sets_photos, sets_uploads
 
 JOBS = "/api/v1/sets/jobs"
 ALIAS = "/api/v1/jobs"
 WALL = {"Wall": {"action": "recolor", "value": "#336699"}}
+MATCH = {"Wall": {"action": "tone", "value": "match:1"}}
 FILE = {"filename": "bath.jpg", "size": 1000, "content_type": "image/jpeg"}
 
 
@@ -148,6 +149,9 @@ def test_the_plan_is_asked_for_photos_then_credits_then_active_jobs(
         ({"files": [{"size": 1}]}, "files.0.filename"),
         ({}, "item_count"),
         ({"preset": None, "item_count": 1}, "preset"),
+        ({"item_count": 1, "items": [0]}, "items"),
+        ({"source_job_id": "job_1", "files": [FILE]}, "files"),
+        ({"source_job_id": "job_1", "item_count": 1}, "item_count"),
     ],
 )
 def test_what_is_wrong_with_a_new_job_is_named_and_nothing_is_charged(
@@ -358,6 +362,7 @@ def test_a_saved_rule_wins_over_what_stands_beside_it(sets_client, album):
             {"concepts": {"Sofa": WALL["Wall"] | {"prompt": "so fa " * 17}}},
             "concepts.Sofa.prompt",
         ),
+        ({"concepts": {"Sofa": WALL["Wall"] | {"prompt": "a-" * 16}}}, "concepts.Sofa.prompt"),
         ({"concepts": {"Wall": {"action": "restyle", "value": "1"}}}, "concepts.Wall.action"),
         ({"concepts": WALL, "protect": ["Grout", "Garden"]}, "protect.1"),
         ({"concepts": WALL, "output_template": "poster"}, "output_template"),
@@ -379,7 +384,21 @@ def test_a_saved_rule_wins_over_what_stands_beside_it(sets_client, album):
             },
             "overrides.0.concepts.Wall.value",
         ),
+        ({"concepts": WALL, "overrides": [{"concepts": WALL, "group": ""}]}, "overrides.0.group"),
+        (
+            {
+                "concepts": WALL,
+                "overrides": [
+                    {"concepts": WALL, "items": [0]},
+                    {"concepts": WALL, "group": "bathroom"},
+                ],
+            },
+            "overrides.1.group",
+        ),
+        ({"concepts": {}}, "concepts"),
+        ({"concepts": WALL, "protect": ["Sofa"]}, "protect.0"),
         ({"concepts": WALL, "variants": [{"concepts": WALL}]}, "concepts"),
+        ({"protect": [], "variants": [{"concepts": WALL}]}, "protect"),
         ({"variants": [{"concepts": WALL}] * 4}, "variants"),
         (
             {"variants": [{"concepts": WALL}, {"concepts": {"Garden": WALL["Wall"]}}]},
@@ -398,6 +417,40 @@ def test_a_rule_that_cannot_be_applied_is_named_by_its_field(
     assert session.scalars(select(func.count()).select_from(SetsCreditEntry)).one() == before
 
 
+@pytest.mark.parametrize(
+    "body, field",
+    [
+        ({"concepts": MATCH}, "concepts.Wall.value"),
+        (
+            {"concepts": WALL, "overrides": [{"items": [0], "concepts": MATCH}]},
+            "overrides.0.concepts.Wall.value",
+        ),
+        (
+            {"variants": [{"concepts": WALL}, {"concepts": MATCH}]},
+            "variants.1.concepts.Wall.value",
+        ),
+    ],
+)
+def test_a_rule_matches_a_photo_only_after_its_check(sets_client, session, album, body, field):
+    albums.put_all(session, album, PhotoStatus.CHECKING, 1, preview_key=None, photo_key=None)
+    session.commit()
+    early = post(sets_client, f"/{album.public_id}/execute", **body)
+    assert (early.status_code, error_code(early)) == (409, "INVALID_TRANSITION")
+    assert early.json["error"]["details"]["unchecked"] == [1]
+    albums.put_all(session, album, PhotoStatus.FAILED, 1)
+    session.commit()
+    damaged = post(sets_client, f"/{album.public_id}/execute", **body)
+    assert (damaged.status_code, list(fields_of(damaged))) == (422, [field])
+    assert session.scalars(select(SetsJob.status)).all() == ["uploaded"]
+
+
+def test_a_photo_that_no_rule_matches_may_still_be_checked(sets_client, session, album):
+    albums.put_all(session, album, PhotoStatus.CHECKING, 1, preview_key=None, photo_key=None)
+    session.commit()
+    own = {"Wall": {"action": "tone", "value": "match:0"}}
+    assert post(sets_client, f"/{album.public_id}/execute", concepts=own).status_code == 200
+
+
 def test_templates_of_another_plan_and_unknown_rules_are_refused(sets_client, album):
     for body, expected in (
         ({"concepts": WALL, "output_template": "client_card"}, (403, "PLAN_REQUIRED")),
@@ -414,6 +467,42 @@ def test_a_concept_in_ones_own_words_is_served_by_clicks(sets_client, session, s
     body = {"concepts": {"Sofa": WALL["Wall"] | {"prompt": "sofa"}}}
     answer = post(sets_client, f"/{album.public_id}/execute", **body)
     assert (answer.status_code, answer.json["data"]["status"]) == (200, "queued")
+
+
+def test_a_part_in_ones_own_words_is_protected_without_a_rule_of_its_own(
+    sets_client, session, storage, album
+):
+    albums.instance(session, albums.photos_of(session, album)[0], storage, concept="Sofa")
+    session.commit()
+    body = {"concepts": WALL, "protect": ["Sofa"]}
+    job = post(sets_client, f"/{album.public_id}/execute", **body)
+    assert (job.status_code, job.json["data"]["protect"]) == (200, ["Sofa"])
+    # It is not searched by its name: nobody said in words what it looks like.
+    searched = session.scalars(select(SetsSegmentation.concepts)).all()
+    assert {each["name"] for concepts in searched for each in concepts} == {"Wall"}
+
+
+def test_single_instances_are_changed_without_a_rule_for_all(sets_client, session, storage, album):
+    wall = session.scalars(select(SetsInstance)).one()
+    wall.rule = {"action": "recolor", "value": "#204060"}
+    session.commit()
+    job = post(sets_client, f"/{album.public_id}/execute", concepts={}, protect=[])
+    assert (job.status_code, job.json["data"]["status"]) == (200, "queued")
+    assert job.json["data"]["concepts"] == {}
+
+
+def test_an_override_applies_to_the_photos_that_were_in_its_group(sets_client, session, album):
+    group = {"changes": [{"idx": 1, "group": "bathroom"}]}
+    sets_client.patch(f"{JOBS}/{album.public_id}/items", json=group)
+    overrides = [{"group": "bathroom", "concepts": {"Floor": WALL["Wall"]}}]
+    job = post(sets_client, f"/{album.public_id}/execute", concepts=WALL, overrides=overrides)
+    assert job.json["data"]["overrides"] == overrides
+    moved = {"changes": [{"idx": 0, "group": "bathroom"}, {"idx": 1, "group": "kitchen"}]}
+    assert sets_client.patch(f"{JOBS}/{album.public_id}/items", json=moved).status_code == 200
+    session.expire_all()
+    row = session.scalars(select(SetsJob)).one()
+    settings = [sets_choices.settings_of(row, photo) for photo in albums.photos_of(session, row)]
+    assert [list(each) for each in settings] == [["Wall"], ["Wall", "Floor"]]
 
 
 def test_variants_are_jobs_of_their_own_and_take_no_slot(
@@ -544,6 +633,29 @@ def test_failed_photos_are_tried_again_for_a_new_credit(
     assert job["items"][1]["error"] is None
     assert credits_of(session, anonymous_account) == 8
     assert [edit.attempt for edit in albums.edits_of(session, failed)] == [1, 2]
+
+
+def test_a_retry_has_the_watermark_of_the_plan_of_today(sets_client, session, anonymous_account):
+    job = albums.album(
+        session,
+        of=anonymous_account,
+        status=SetsJobStatus.FAILED,
+        photo_status=PhotoStatus.RUNNING,
+        has_watermark=True,
+    )
+
+    def is_marked_after_retry():
+        for photo in albums.photos_of(session, job):
+            sets_photos.end(session, photo, PhotoStatus.FAILED, failure_code="TIMEOUT")
+        session.execute(update(SetsJob).values(status="failed"))
+        session.commit()
+        return post(sets_client, f"/{job.public_id}/retry").json["data"]["watermark"]
+
+    plan = update(SetsAccount).where(SetsAccount.id == anonymous_account.id)
+    session.execute(plan.values(pro_until=jobs.NOW + timedelta(days=1)))
+    assert is_marked_after_retry() is False
+    session.execute(plan.values(pro_until=None))
+    assert is_marked_after_retry() is True
 
 
 def test_photos_get_groups_and_an_order(sets_client, album):

@@ -117,5 +117,20 @@ class Previewer(Protocol):
         """
 
 
-class Editor(SettingChecker, Clicker, Carrier, Previewer, Protocol):
+@dataclass(frozen=True, slots=True)
+class MarkedPicture:
+    """A picture with the watermark of the free plan as PNG, and a small copy of it as WebP."""
+
+    png: bytes
+    preview: bytes
+
+
+class Marker(Protocol):
+    """Adds the watermark of the free plan to finished photos."""
+
+    def mark(self, picture: bytes) -> MarkedPicture:
+        """Return a PNG with the watermark. Raises OSError, SyntaxError or ValueError if damaged."""
+
+
+class Editor(SettingChecker, Clicker, Carrier, Previewer, Marker, Protocol):
     """All protocols of the editor."""

@@ -60,11 +60,15 @@ class Setting(TypedDict):
 
 
 class OverrideSettings(TypedDict):
-    """Other settings for some photos of a job: for these indexes, or for a group."""
+    """Other settings for some photos of a job: for these indexes, or for a group.
+
+    `members` are the indexes of the photos that were in the group when the job was executed.
+    """
 
     concepts: dict[str, Setting]
     items: NotRequired[list[int]]
     group: NotRequired[str]
+    members: NotRequired[list[int]]
 
 
 class ArtistLink(TypedDict):

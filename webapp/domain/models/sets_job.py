@@ -90,3 +90,11 @@ class SetsJob(Base):
     finished_at: Mapped[Time | None]
     expires_at: Mapped[Time]
     purged_at: Mapped[Time | None] = mapped_column(comment="its files were deleted")
+
+    @property
+    def requested_overrides(self) -> list[OverrideSettings]:
+        """The overrides as they were requested, without the members of groups."""
+        requested = [each.copy() for each in self.overrides]
+        for each in requested:
+            each.pop("members", None)
+        return requested

@@ -318,7 +318,7 @@ def _card(row: Row[*tuple[Any, ...]], counts: _Counts) -> JobCard:
         rule_id=row.saved_rule_id,
         concepts=job.concepts,
         protect=job.protect,
-        overrides=job.overrides,
+        overrides=job.requested_overrides,
         output_template=job.output_template or None,
         watermark=job.has_watermark,
         progress=ProgressView(

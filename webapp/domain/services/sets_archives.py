@@ -1,6 +1,6 @@
 """The contents of an archive of Sets: photos, results and their descriptions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from webapp.domain import sets_presets
 from webapp.domain.jobs import Lease
 from webapp.domain.models.documents import Setting
 from webapp.domain.models.sets_export import SetsExport
+from webapp.domain.models.sets_instance import InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
@@ -55,10 +56,7 @@ class ArchiveGroup:
 
 @dataclass(frozen=True)
 class ArchivePhoto:
-    """A photo with the keys of its results and its colours, both by job.
-
-    `absent` are the translated names of concepts that the photo does not show.
-    """
+    """A photo with the keys of its results and the colours in them, both by job."""
 
     idx: int
     group: str
@@ -66,7 +64,6 @@ class ArchivePhoto:
     photo_key: str
     results: Mapping[str, str]
     colours: Mapping[str, tuple[ArchiveColour, ...]]
-    absent: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -97,6 +94,7 @@ def archive_input(session: Session, lease: Lease) -> ArchiveInput:
     ]
     if OTHER_ID not in {group.id for group in groups}:
         groups.append(ArchiveGroup(OTHER_ID, OTHER.in_language(language), 0))
+    photos = _photos(session, preset, included, language)
     return ArchiveInput(
         export_id=export.id,
         template=template.id,
@@ -106,43 +104,39 @@ def archive_input(session: Session, lease: Lease) -> ArchiveInput:
         made_at=export.created_at,
         groups=tuple(groups),
         variants=tuple(
-            _variant(session, preset, job, language, number if len(included) > 1 else None)
+            _variant(session, job, photos, language, number if len(included) > 1 else None)
             for number, job in enumerate(included, start=1)
         ),
-        photos=_photos(session, preset, included, language),
+        photos=photos,
     )
 
 
 def _variant(
-    session: Session, preset: Preset, job: SetsJob, language: str, number: int | None
+    session: Session,
+    job: SetsJob,
+    photos: Sequence[ArchivePhoto],
+    language: str,
+    number: int | None,
 ) -> ArchiveVariant:
+    """Return a job with the colours of its results, each once."""
     rule = session.scalar(select(SetsRule.public_id).where(SetsRule.id == job.rule_id))
     default = RESULT.in_language(language)
+    colours = (colour for photo in photos for colour in photo.colours.get(job.public_id, ()))
     return ArchiveVariant(
         job=job.public_id,
         name=job.name or (default if number is None else f"{default} {number}"),
         rule=rule,
-        colours=_every_colour(preset, job, language),
+        colours=tuple(dict.fromkeys(colours)),
     )
 
 
-def _every_colour(preset: Preset, job: SetsJob, language: str) -> tuple[ArchiveColour, ...]:
-    """Return the colours of a job's rule and of its overrides, each once."""
-    colours = list(_colours(preset, job.concepts, language))
-    for override in job.overrides:
-        colours += _colours(preset, override["concepts"], language)
-    return tuple(dict.fromkeys(colours))
-
-
 def _colours(
-    preset: Preset, settings: Mapping[str, Setting], language: str
+    preset: Preset, settings: Sequence[tuple[str, Setting]], language: str
 ) -> tuple[ArchiveColour, ...]:
-    """Return the colours of settings, in the order of the preset's concepts."""
-    order = [concept.name for concept in preset.concepts]
-    names = sorted(settings, key=lambda name: (name not in order, (*order, name).index(name)))
+    """Return the colours of (concept, setting), each once, in the preset's order."""
+    order = {concept.name: number for number, concept in enumerate(preset.concepts)}
     colours = []
-    for name in names:
-        setting = settings[name]
+    for name, setting in sorted(settings, key=lambda each: order.get(each[0], len(order))):
         if setting["action"] not in _COLOURED:
             continue
         concept = _concept_name(preset, name, language)
@@ -154,7 +148,21 @@ def _colours(
             colour = swatch.names.in_language(language)
             picture = swatch.path if swatch.metres is not None else None
             colours.append(ArchiveColour(concept, colour, swatch.colour, picture))
-    return tuple(colours)
+    return tuple(dict.fromkeys(colours))
+
+
+def _applied(
+    job: SetsJob, photo: SetsPhoto, instances: Sequence[SetsInstance]
+) -> list[tuple[str, Setting]]:
+    """Return the settings that changed a photo, as (concept, setting).
+
+    Of a photo that was edited elsewhere no instances may be known; then they are those of the job.
+    """
+    settings = sets_choices.settings_of(job, photo)
+    missing = {warning["concept"] for warning in photo.warnings}
+    rules = ((each.concept, each.rule or settings.get(each.concept)) for each in instances)
+    applied = [(name, rule) for name, rule in rules if rule is not None and name not in missing]
+    return applied or [each for each in settings.items() if each[0] not in missing]
 
 
 def _photos(
@@ -166,31 +174,45 @@ def _photos(
         .where(SetsPhoto.job_id.in_([job.id for job in included]))
         .order_by(SetsPhoto.position, SetsPhoto.idx)
     ).all()
+    instances = _included_instances(session, [row.id for row in rows])
     known_groups = {group.id for group in preset.groups}
     photos = []
     for photo in (row for row in rows if row.job_id == included[0].id and row.photo_key):
         results = {
-            job.public_id: row.result_key
+            job.public_id: (job, row)
             for job in included
             for row in rows
             if row.job_id == job.id and row.idx == photo.idx and row.result_key
         }
-        missing = [warning["concept"] for warning in photo.warnings]
         photos.append(
             ArchivePhoto(
                 idx=photo.idx,
                 group=photo.group if photo.group in known_groups else OTHER_ID,
                 filename=photo.filename,
                 photo_key=photo.photo_key or "",
-                results=results,
+                results={name: row.result_key or "" for name, (_, row) in results.items()},
                 colours={
-                    job.public_id: _colours(preset, sets_choices.settings_of(job, photo), language)
-                    for job in included
+                    name: _colours(preset, _applied(job, row, instances.get(row.id, [])), language)
+                    for name, (job, row) in results.items()
                 },
-                absent=frozenset(_concept_name(preset, name, language) for name in missing),
             )
         )
     return tuple(photos)
+
+
+def _included_instances(
+    session: Session, photo_ids: Sequence[int]
+) -> dict[int, list[SetsInstance]]:
+    """Return the instances that rules apply to, by photo id, in the order of their numbers."""
+    by_photo: dict[int, list[SetsInstance]] = {}
+    included = (
+        select(SetsInstance)
+        .where(SetsInstance.photo_id.in_(photo_ids), SetsInstance.state == InstanceState.INCLUDE)
+        .order_by(SetsInstance.concept, SetsInstance.number)
+    )
+    for instance in session.scalars(included):
+        by_photo.setdefault(instance.photo_id, []).append(instance)
+    return by_photo
 
 
 def _concept_name(preset: Preset, name: str, language: str) -> str:

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image
 
 from webapp.domain.errors import ResultRejected, ServiceUnavailable
+from webapp.domain.gateways.editor import MarkedPicture
 from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
 from webapp.domain.identifiers import object_key
 from webapp.domain.services import claimed_jobs
@@ -25,16 +27,32 @@ class Files:
     job_id: str
 
     def stored(
-        self, folder: str, output_key: str, preview_key: str | None, size: tuple[int, int]
+        self,
+        folder: str,
+        output_key: str,
+        preview_key: str | None,
+        size: tuple[int, int],
+        mark: Callable[[bytes], MarkedPicture] | None,
     ) -> EditedPhoto:
-        """Check that a result is a PNG of this width and height, and copy it with its preview."""
+        """Check that a result is a PNG of this width and height, and copy it with its preview.
+
+        With `mark` the copy gets a watermark and a preview of its own, whatever was reported.
+        """
         data = self._read(output_key)
         _check_png(data, size)
+        if mark is not None:
+            marked = _marked(data, mark)
+            data, new_preview_key = marked.png, object_key(folder, "webp")
+            self.storage.put(new_preview_key, marked.preview, content_type="image/webp")
+        elif preview_key is not None:
+            new_preview_key = self.copied(preview_key, f"{folder}/")
+        else:
+            new_preview_key = None
         result_key = object_key(folder, "png")
         self.storage.put(result_key, data, content_type="image/png")
         return EditedPhoto(
             result_key=result_key,
-            preview_key=None if preview_key is None else self.copied(preview_key, f"{folder}/"),
+            preview_key=new_preview_key,
             sha256=hashlib.sha256(data).hexdigest(),
             size=len(data),
         )
@@ -57,6 +75,13 @@ class Files:
             raise ResultRejected(reason="file_missing") from error
         except StorageUnavailable as error:
             raise ServiceUnavailable(retry_after=5) from error
+
+
+def _marked(data: bytes, mark: Callable[[bytes], MarkedPicture]) -> MarkedPicture:
+    try:
+        return mark(data)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ResultRejected(reason="file_missing") from error
 
 
 def _check_png(data: bytes, size: tuple[int, int]) -> None:

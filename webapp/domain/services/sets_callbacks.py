@@ -5,24 +5,29 @@ an earlier attempt changes nothing; the response has the reason.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.domain import pipelines
+from webapp.domain import decoding_slots, pipelines
 from webapp.domain.db import UnitOfWork
-from webapp.domain.errors import NotFound, ResultRejected
+from webapp.domain.decoding_slots import DecoderBusy
+from webapp.domain.errors import NotFound, ResultRejected, ServiceUnavailable
+from webapp.domain.gateways.editor import MarkedPicture, Marker
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.images import ImageHeader
 from webapp.domain.jobs import Lease
 from webapp.domain.models.job import JobKind
-from webapp.domain.models.sets_instance import SetsSegmentation
+from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.services import (
     claimed_jobs,
     sets_callback_files,
+    sets_choices,
     sets_edits,
+    sets_masks,
     sets_photos,
     worker_leases,
     worker_protocol,
@@ -35,6 +40,8 @@ from webapp.domain.sets_errors import JobNotFound
 OUTSIDE = "outside"
 """The segmenter name of masks from callbacks; it never matches the configured segmenter."""
 
+SLOT_SECONDS = 20.0
+RETRY_AFTER_SECONDS = 5
 WORKABLE = frozenset({PhotoStatus.QUEUED, PhotoStatus.RUNNING})
 
 
@@ -70,6 +77,7 @@ class CallbackResult:
 def complete_edit(
     unit_of_work: UnitOfWork,
     storage: Storage,
+    marker: Marker,
     item: Item,
     *,
     output_key: str,
@@ -77,24 +85,56 @@ def complete_edit(
 ) -> CallbackResult:
     """Deliver a photo that was edited externally; our own jobs for it are canceled.
 
-    Raises JobNotFound; NotFound for an index that the job does not have; ResultRejected for a
-    missing file or one that is not a PNG of the photo's size; ServiceUnavailable while storage is
-    down.
+    On the free plan it gets our watermark. Raises JobNotFound; NotFound for an index that the job
+    does not have; ResultRejected for a missing file or one that is not a PNG of the photo's size;
+    ServiceUnavailable while storage is down or all decoding slots are busy.
     """
     with unit_of_work() as session:
         photo, edit_id, reason = _open_edit(session, item, PhotoStatus.DONE)
         if reason is not None or edit_id is None:
             return _result(session, item, reason)
         size = photo.width or 0, photo.height or 0
+        job = session.get_one(SetsJob, photo.job_id)
+        mark = _mark(marker, job.account_id, size) if job.has_watermark else None
     files = sets_callback_files.Files(storage, item.job_id)
-    edited = files.stored(f"results/{edit_id}-{OUTSIDE}", output_key, preview_key, size)
+    edited = files.stored(f"results/{edit_id}-{OUTSIDE}", output_key, preview_key, size, mark)
     with unit_of_work() as session:
         photo, edit_id, reason = _open_edit(session, item, PhotoStatus.DONE)
         if reason is not None or edit_id is None:
             return _result(session, item, reason)
         _cancel_own_jobs(session, photo)
+        edited = replace(edited, missing=_missing(session, photo))
         sets_edits.finish(session, edit_id, edited)
         return _result(session, item, None)
+
+
+def _mark(
+    marker: Marker, account_id: int, size: tuple[int, int]
+) -> Callable[[bytes], MarkedPicture]:
+    """Return a function that adds the watermark within the memory that all pictures share."""
+    # A photo and its copy with the watermark are in memory together.
+    memory = 2 * decoding_slots.memory_needed(ImageHeader("PNG", *size, "", 0))
+
+    def mark(data: bytes) -> MarkedPicture:
+        try:
+            with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
+                return marker.mark(data)
+        except DecoderBusy as error:
+            raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
+
+    return mark
+
+
+def _missing(session: Session, photo: SetsPhoto) -> tuple[str, ...]:
+    """Return the concepts of the rule that were searched in a photo and not found.
+
+    Those that were never searched here may have been found by the external GPU.
+    """
+    job = session.get_one(SetsJob, photo.job_id)
+    instances = session.scalars(select(SetsInstance).where(SetsInstance.photo_id == photo.id)).all()
+    names = [*sets_choices.settings_of(job, photo), *job.protect]
+    searched = {name for name, _ in sets_masks.searched_prompts(session, photo.id)}
+    return tuple(name for name in sets_edits.missing(instances, names) if name in searched)
 
 
 def fail_edit(session: Session, item: Item, failure: Failure) -> CallbackResult:

@@ -21,7 +21,7 @@ from webapp.domain.jobs import NOW
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
-from webapp.domain.services import sets_accounts
+from webapp.domain.services import sets_accounts, sets_masks
 from webapp.domain.services.sets_job_states import get_job, get_job_for_update, photos_of, refuse
 
 MAX_ITEMS = 3  # each takes about one second of CPU time
@@ -55,9 +55,10 @@ def carry(
     """Propose the mask of an instance for up to three other photos; return the public ids.
 
     Without `items`, for the next photos of the same group without this instance. There is no
-    proposal for a photo where a person has already chosen, or where no mask is likely. Raises
-    JobNotFound, AlreadyCanceled, InvalidTransition, NotFound for an instance that the job does not
-    have, ValidationFailed for an unknown photo or one of another group, and ServiceUnavailable
+    proposal for a photo where a person has already chosen, where no mask is likely, or that has the
+    maximum number of instances. Raises JobNotFound, AlreadyCanceled, InvalidTransition, NotFound
+    for an instance that the job does not have, ValidationFailed for an unknown photo, one of
+    another group or one of `items` with the maximum number of instances, and ServiceUnavailable
     if all decoding slots are busy.
     """
     with unit_of_work() as session:
@@ -132,7 +133,46 @@ def _targets(
     targets = [
         each for each in candidates if each.photo_key is not None and each.id not in excluded
     ]
-    return targets[:MAX_ITEMS]
+    full = _full(session, instance.concept, instance.number, targets)
+    if items is not None and full:
+        raise ValidationFailed(
+            fields={
+                f"items.{number}": [
+                    FieldProblem("At most %(most)d instances in a photo.", most=full[idx])
+                ]
+                for number, idx in enumerate(items)
+                if idx in full
+            }
+        )
+    return [each for each in targets if each.idx not in full][:MAX_ITEMS]
+
+
+def _full(
+    session: Session, concept: str, number: int, photos: Sequence[SetsPhoto]
+) -> dict[int, int]:
+    """Return the maximum number of instances of the photos that have it, by their index.
+
+    A photo that already has a proposal of this number has room: the new one takes its place.
+    """
+    ids = [photo.id for photo in photos]
+    replaced = set(
+        session.scalars(
+            select(SetsInstance.photo_id).where(
+                SetsInstance.photo_id.in_(ids),
+                SetsInstance.concept == concept,
+                SetsInstance.number == number,
+            )
+        )
+    )
+    counts = sets_masks.count_instances(session, ids)
+    most = {
+        each.idx: sets_masks.most_instances(each.width or 0, each.height or 0) for each in photos
+    }
+    return {
+        each.idx: most[each.idx]
+        for each in photos
+        if each.id not in replaced and counts.get(each.id, 0) >= most[each.idx]
+    }
 
 
 def _check_group(items: Sequence[int], photo: SetsPhoto, photos: Sequence[SetsPhoto]) -> None:
@@ -178,7 +218,10 @@ def _proposals(
 def _record(
     session: Session, source: _Source, photo_id: int, key: str, carried: CarriedMask
 ) -> str | None:
-    """Store a proposal and return its public id; None if a person has chosen meanwhile."""
+    """Store a proposal and return its public id.
+
+    None if a person has chosen meanwhile, or the photo has the maximum number of instances now.
+    """
     instance = session.scalars(
         select(SetsInstance).where(
             SetsInstance.photo_id == photo_id,
@@ -187,6 +230,9 @@ def _record(
         )
     ).one_or_none()
     if instance is None:
+        photo = session.get_one(SetsPhoto, photo_id)
+        if _full(session, source.concept, source.number, [photo]):
+            return None
         instance = SetsInstance(
             public_id=public_id("inst_"),
             photo_id=photo_id,

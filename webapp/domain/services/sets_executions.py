@@ -4,7 +4,7 @@ One execution may create variants: the job itself has the first rule; for each o
 another job with the same photos and its own credits.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import pipelines, sets_settings
 from webapp.domain.errors import FieldProblem, InvalidTransition, ValidationFailed
 from webapp.domain.gateways.editor import Concepts, SettingChecker
+from webapp.domain.models.documents import Setting
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import InstanceSource, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -25,6 +26,7 @@ from webapp.domain.services import (
     sets_jobs,
     sets_masks,
     sets_photos,
+    sets_references,
     sets_restyle_checks,
     sets_rules,
 )
@@ -58,17 +60,34 @@ class _Frozen:
     path: str
     offers: Offers
 
-    def columns(self) -> dict[str, object]:
-        """Return the columns of the job's row."""
+    def settings(self) -> list[tuple[str, str, Setting]]:
+        """Return (path in the request, concept, setting) of all settings."""
+        return list(sets_settings.all_settings(self.concepts, self.overrides, path=self.path))
+
+    def columns(self, groups: Mapping[int, str]) -> dict[str, object]:
+        """Return the columns of the job's row; `groups` are those of its photos, by index."""
         return {
             "name": self.name,
             "rule_id": self.rule.id if self.rule else None,
             "concepts": sets_settings.without_prices(self.concepts),
             "protect": list(self.protect),
-            "overrides": [override.as_document() for override in self.overrides],
+            "overrides": [override.as_document(groups) for override in self.overrides],
             "style_prices": {name: each.price_tokens for name, each in self.offers.items()},
             "style_licenses": {name: each.license_type for name, each in self.offers.items()},
         }
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The groups of the photos of a job by index, and what was chosen in the photos.
+
+    `own_rules` are those of single instances, `offers` what their styles are offered for.
+    """
+
+    groups: Mapping[int, str]
+    concepts: frozenset[str]
+    own_rules: Sequence[tuple[str, str, Setting]]
+    offers: Offers
 
 
 def execute(
@@ -83,10 +102,10 @@ def execute(
 ) -> None:
     """Queue a job with the first rule, and a new job for each other rule.
 
-    Raises JobNotFound, AlreadyCanceled, InvalidTransition, RuleNotFound, PlanRequired for a
-    template of another plan, ValidationFailed with the invalid field, CreditsExhausted for the
-    photos of the other rules, and for regions that are painted in a style PriceChanged and
-    InsufficientTokens. Then nothing is queued or charged.
+    Raises JobNotFound, AlreadyCanceled, InvalidTransition, also while a photo that a rule matches
+    is being checked, RuleNotFound, PlanRequired for a template of another plan, ValidationFailed
+    with the invalid field, CreditsExhausted for the photos of the other rules, and for regions that
+    are painted in a style PriceChanged and InsufficientTokens. Then nothing is queued or charged.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "execute", unless=CHOOSING)
@@ -94,12 +113,12 @@ def execute(
     preset = sets_rules.preset_of(job.preset_id)
     template = _template(preset, account, output_template)
     photos = photos_of(session, job)
-    of_instances = sets_restyle_checks.offers_of_instances(session, account, preset, photos)
-    frozen = [
-        _frozen(session, checker, account, preset, each, photos, of_instances) for each in rules
-    ]
+    chosen = _chosen(session, account, preset, photos)
+    frozen = [_frozen(session, checker, account, preset, each, chosen) for each in rules]
     for rule in frozen:
         _check_findable(session, preset, rule, photos)
+    every = [setting for rule in frozen for setting in rule.settings()]
+    sets_references.check(job, "execute", photos, [*every, *chosen.own_rules])
     if len(frozen) > 1:
         refuse_unchecked(job, "execute", photos)
     shared: dict[str, object] = {
@@ -110,7 +129,7 @@ def execute(
     variants = [_variant(session, account, job, photos, request_id) for _ in frozen[1:]]
     queued = [job, *variants]
     for each, rule in zip(queued, frozen, strict=True):
-        _queue(session, each, rule.columns() | shared)
+        _queue(session, each, rule.columns(chosen.groups) | shared)
     to_edit = {each: photos_of(session, each) for each in queued}
     sets_restyle_checks.refuse_unaffordable(session, account, to_edit)
     for each in queued:
@@ -196,18 +215,30 @@ def _template(preset: Preset, account: SetsAccount, template_id: str | None) -> 
     return template.id
 
 
+def _chosen(
+    session: Session, account: SetsAccount, preset: Preset, photos: Sequence[SetsPhoto]
+) -> _Chosen:
+    own_rules = sets_choices.own_rules(session, photos)
+    return _Chosen(
+        groups={photo.idx: photo.group for photo in photos},
+        concepts=frozenset(sets_choices.concepts_with_instances(session, photos)),
+        own_rules=own_rules,
+        offers=sets_restyle_checks.offers(session, account, preset, own_rules),
+    )
+
+
 def _frozen(
     session: Session,
     checker: SettingChecker,
     account: SetsAccount,
     preset: Preset,
     request: RuleRequest,
-    photos: Sequence[SetsPhoto],
-    of_instances: Offers,
+    chosen: _Chosen,
 ) -> _Frozen:
     """Return a rule as it will be applied, with the offers of rules of single instances.
 
-    Raises RuleNotFound, ValidationFailed and PriceChanged.
+    It may be empty if an instance has a rule of its own. Raises RuleNotFound, ValidationFailed and
+    PriceChanged.
     """
     rule = None
     if request.rule_id is not None:
@@ -218,11 +249,10 @@ def _frozen(
             protect=tuple(rule.protect),
             name=request.name or rule.name,
         )
-    path, indexes = request.path, {photo.idx for photo in photos}
-    if not request.concepts and not request.overrides:
-        problem = FieldProblem("This is required.")
-        raise ValidationFailed(fields={f"{path}concepts": [problem]})
-    _check_settings(checker, preset, request, indexes)
+    path = request.path
+    if not request.concepts and not request.overrides and not chosen.own_rules:
+        raise ValidationFailed(fields={f"{path}concepts": [sets_settings.REQUIRED]})
+    _check_settings(checker, preset, request, chosen.groups)
     protect = preset.protected_by_default if request.protect is None else request.protect
     settings_with_paths = list(
         sets_settings.all_settings(request.concepts, request.overrides, path=path)
@@ -231,7 +261,7 @@ def _frozen(
         ((setting_path, setting) for setting_path, _, setting in settings_with_paths),
         is_signed_in=account.user_id is not None,
     )
-    own = {name for _, name, _ in settings_with_paths}
+    own = chosen.concepts.union(name for _, name, _ in settings_with_paths)
     sets_settings.check_protect(preset, protect, own=own, path=f"{path}protect")
     return _Frozen(
         name=request.name,
@@ -241,7 +271,7 @@ def _frozen(
         rule=rule,
         path=path,
         offers=sets_restyle_checks.offers(
-            session, account, preset, settings_with_paths, of_instances
+            session, account, preset, settings_with_paths, chosen.offers
         ),
     )
 
@@ -257,14 +287,14 @@ def _saved(
 
 
 def _check_settings(
-    checker: SettingChecker, preset: Preset, request: RuleRequest, indexes: Collection[int]
+    checker: SettingChecker, preset: Preset, request: RuleRequest, groups: Mapping[int, str]
 ) -> None:
     path = request.path
     sets_settings.check_concepts(
-        checker, preset, request.concepts, indexes=indexes, path=f"{path}concepts"
+        checker, preset, request.concepts, indexes=groups.keys(), path=f"{path}concepts"
     )
     sets_settings.check_overrides(
-        checker, preset, request.overrides, indexes=indexes, path=f"{path}overrides"
+        checker, preset, request.overrides, groups=groups, path=f"{path}overrides"
     )
 
 
@@ -274,11 +304,8 @@ def _check_findable(
     """Raise ValidationFailed for a concept that the segmenter cannot find and nobody clicked."""
     if settings().segmenter is not SegmenterName.CLASSIC:
         return
-    settings_with_paths = sets_settings.all_settings(rule.concepts, rule.overrides, path=rule.path)
     own = {
-        path: name
-        for path, name, _ in settings_with_paths
-        if not sets_settings.is_known(preset, name)
+        path: name for path, name, _ in rule.settings() if not sets_settings.is_known(preset, name)
     }
     if not own:
         return

@@ -184,7 +184,7 @@ def _refuse_unfinished(session: Session, job: SetsJob) -> None:
     )
     has_results = session.scalar(select(results.exists()))
     if job.status not in ENDED or job.purged_at is not None or not has_results:
-        raise JobNotFinished(status=job.status)
+        raise JobNotFinished(status="purged" if job.purged_at else job.status)
 
 
 def _refuse_too_long(template: Template, others: Sequence[SetsJob]) -> None:

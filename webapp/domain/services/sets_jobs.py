@@ -158,13 +158,20 @@ def arrange(
 
 
 def cancel(session: Session, account: SetsAccount, job_id: str) -> None:
-    """Cancel a job and return the credits of undelivered photos; delivered results stay.
+    """Cancel a job with its variants and return the credits of undelivered photos.
 
-    Raises JobNotFound, AlreadyCanceled, and InvalidTransition for a job that has ended.
+    Delivered results stay. A job that has ended keeps its status while its variants are canceled.
+    Raises JobNotFound, AlreadyCanceled, and InvalidTransition if the job and its variants have
+    ended.
     """
     job = get_job_for_update(session, account.id, job_id)
-    refuse(job, "cancel", unless=CANCELABLE)
-    cancel_locked(session, job)
+    # All jobs before the account, which the first returned credit locks.
+    unfinished = _lock_unfinished_variants(session, job)
+    if not (unfinished and job.status in OVER):
+        refuse(job, "cancel", unless=CANCELABLE)
+        unfinished.insert(0, job)
+    for each in unfinished:
+        cancel_locked(session, each)
 
 
 def cancel_locked(session: Session, job: SetsJob) -> None:
@@ -184,9 +191,10 @@ def retry(
 ) -> None:
     """Retry failed photos of an ended job, each for one credit; without `items`, all of them.
 
-    Raises JobNotFound, AlreadyCanceled, InvalidTransition for a job that has not ended, was purged
-    or has no failed photo, ValidationFailed for a photo that did not fail or could not be decoded,
-    CreditsExhausted and ConcurrencyLimit, and the errors of `sets_restyle_checks.check_again`.
+    They have a watermark if the plan of today has one. Raises JobNotFound, AlreadyCanceled,
+    InvalidTransition for a job that has not ended, was purged or has no failed photo,
+    ValidationFailed for a photo that did not fail or could not be decoded, CreditsExhausted and
+    ConcurrencyLimit, and the errors of `sets_restyle_checks.check_again`.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "retry", unless=OVER)
@@ -204,7 +212,12 @@ def retry(
     # One attempt number for all photos: the reservation is one credit entry.
     sets_credits.reserve(session, job, photos, attempt=(last or 0) + 1)
     pipelines.advance_sets_job(
-        session, job.id, SetsJobStatus.RUNNING, finished_at=None, request_id=request_id
+        session,
+        job.id,
+        SetsJobStatus.RUNNING,
+        finished_at=None,
+        has_watermark=sets_accounts.limits_of(account, datetime.now(UTC)).has_watermark,
+        request_id=request_id,
     )
     for photo in photos:
         pipelines.advance_photo(
@@ -279,6 +292,18 @@ def _usable(session: Session, source: SetsJob, items: Sequence[int] | None) -> l
     if unchecked or (missing and items is not None) or len(missing) == len(photos):
         raise SourceJobUnavailable(reason="photos", items=unchecked or missing)
     return [photo for photo in photos if photo.photo_key is not None and not photo.is_purged]
+
+
+def _lock_unfinished_variants(session: Session, job: SetsJob) -> list[SetsJob]:
+    """Lock the variants of a locked job, in the order of their ids; return the unfinished ones."""
+    variants = session.scalars(
+        select(SetsJob)
+        .where(SetsJob.parent_id == job.id)
+        .order_by(SetsJob.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    return [variant for variant in variants if variant.status in CANCELABLE]
 
 
 def _copy(photo: SetsPhoto, job: SetsJob) -> SetsPhoto:

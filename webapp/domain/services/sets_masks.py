@@ -8,10 +8,11 @@ not reveal uploads of others. The current version of a segmenter is that of the 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from webapp.domain import jobs
 from webapp.domain.identifiers import public_id
 from webapp.domain.models.documents import StoredMask
 from webapp.domain.models.sets_instance import (
@@ -24,6 +25,7 @@ from webapp.domain.models.sets_instance import (
 )
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.settings import settings
 
@@ -55,27 +57,54 @@ def missing(
 ) -> list[ConceptQuery]:
     """Return the queries that still need the segmenter; insert instances of cached masks.
 
-    With `clicks_count` a concept that a person has clicked or accepted needs no search.
+    A concept was searched if its prompt was: another prompt of the same name needs a new search.
+    With `clicks_count` a concept that a person has clicked or accepted needs none.
     """
-    has_instances = select(SetsInstance.concept).where(
-        SetsInstance.photo_id == photo.id, ~is_open_proposal()
-    )
-    if not clicks_count:
-        has_instances = has_instances.where(SetsInstance.source == InstanceSource.FOUND)
-    present = set(session.scalars(has_instances))
-    searched = _searched(session, photo.id)
+    present = _chosen(session, photo.id) if clicks_count else set()
+    known = searched_prompts(session, photo.id)
     unknown = [
         concept
         for concept in queries
-        if concept.name not in present and (concept.name, concept.prompt) not in searched
+        if concept.name not in present and (concept.name, concept.prompt) not in known
     ]
     if not unknown:
         return []
     cached = _cached(session, photo, {concept.prompt for concept in unknown})
-    for concept in unknown:
-        if concept.prompt in cached:
-            add_instances(session, photo.id, concept.name, cached[concept.prompt])
+    in_cache = [concept for concept in unknown if concept.prompt in cached]
+    for concept in in_cache:
+        _replace_found(session, photo.id, concept.name, cached[concept.prompt])
+    if in_cache:
+        record_searched(session, photo.id, in_cache)  # it says which prompts the instances have
     return [concept for concept in unknown if concept.prompt not in cached]
+
+
+def _chosen(session: Session, photo_id: int) -> set[str]:
+    """Return the concepts of which a person clicked or accepted an instance in a photo."""
+    return set(
+        session.scalars(
+            select(SetsInstance.concept).where(
+                SetsInstance.photo_id == photo_id,
+                SetsInstance.source != InstanceSource.FOUND,
+                ~is_open_proposal(),
+            )
+        )
+    )
+
+
+def _replace_found(
+    session: Session, photo_id: int, concept: str, masks: Sequence[FoundMask]
+) -> None:
+    """Insert the instances of masks; delete those of an earlier prompt that nobody has changed."""
+    session.execute(
+        delete(SetsInstance).where(
+            SetsInstance.photo_id == photo_id,
+            SetsInstance.concept == concept,
+            SetsInstance.source == InstanceSource.FOUND,
+            SetsInstance.mask_key.not_in([each.mask_key for each in masks]),
+            *without_a_choice(),
+        )
+    )
+    add_instances(session, photo_id, concept, masks)
 
 
 def _cached(
@@ -105,6 +134,19 @@ def _cached(
         )
     )
     return {row.prompt: [_found_mask(each) for each in row.found] for row in rows}
+
+
+def record_searched(session: Session, photo_id: int, queries: Sequence[ConceptQuery]) -> None:
+    """Insert a finished run for concepts that need no search."""
+    session.add(
+        SetsSegmentation(
+            photo_id=photo_id,
+            concepts=[asdict(query) for query in queries],
+            status=SegmentationStatus.READY,
+            finished_at=jobs.NOW,
+        )
+    )
+    session.flush()
 
 
 def cache_masks(
@@ -191,6 +233,17 @@ def first_state(score: float) -> InstanceState:
     return InstanceState.INCLUDE if score >= AUTOMATIC_SCORE else InstanceState.EXCLUDE
 
 
+def without_a_choice() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of an instance that no person has changed."""
+    sure = SetsInstance.score >= AUTOMATIC_SCORE
+    is_as_found = or_(
+        sure & (SetsInstance.state == first_state(1.0)),
+        ~sure & (SetsInstance.state == first_state(0.0)),
+    )
+    is_used = select(SetsRestyle.id).where(SetsRestyle.instance_id == SetsInstance.id).exists()
+    return is_as_found, SetsInstance.rule.is_(None), ~is_used
+
+
 def _searched_by_account(session: Session, photo: SetsPhoto, prompts: Collection[str]) -> set[str]:
     """Return the prompts that the photo's account has searched in a photo with the same bytes."""
     account_id = select(SetsJob.account_id).where(SetsJob.id == photo.job_id).scalar_subquery()
@@ -208,7 +261,7 @@ def _searched_by_account(session: Session, photo: SetsPhoto, prompts: Collection
     return searched & set(prompts)
 
 
-def _searched(session: Session, photo_id: int) -> set[tuple[str, str]]:
+def searched_prompts(session: Session, photo_id: int) -> set[tuple[str, str]]:
     """Return the names and prompts of the finished runs over this photo."""
     runs = session.scalars(
         select(SetsSegmentation.concepts).where(

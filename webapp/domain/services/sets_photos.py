@@ -30,6 +30,15 @@ from webapp.domain.services.sets_choices import ConceptQuery
 
 EXECUTING = frozenset({SetsJobStatus.QUEUED, SetsJobStatus.RUNNING})
 ENDED = frozenset({PhotoStatus.DONE, PhotoStatus.FAILED, PhotoStatus.CANCELED})
+INSIDE = {
+    "GPU_OOM": "The photo needs more memory than there is.",
+    "INTERNAL_ERROR": "An unexpected error occurred.",
+    "NETWORK": "A stored file could not be read.",
+    "TIMEOUT": "It took too long.",
+    "WORKER_LOST": "The machines that worked on it failed too often.",
+}
+"""What the owner of a photo reads about causes that lie inside the site."""
+
 UNFINISHED = (SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
 
 
@@ -42,19 +51,15 @@ def check(session: Session, photo: SetsPhoto) -> None:
 def segment(session: Session, photo: SetsPhoto, concepts: Sequence[ConceptQuery]) -> bool:
     """Queue the search of concepts in a photo; False if all of them were searched before.
 
-    In both cases a run is inserted; it is ready at once if nothing has to be searched. The caller
+    In both cases the newest run tells; it is ready if nothing has to be searched. The caller
     makes sure that there is no open run over the photo: see `is_being_segmented`.
     """
     missing = sets_masks.missing(session, photo, concepts, clicks_count=False)
     if missing:
         _search(session, photo, missing)
         return True
-    ready = SegmentationStatus.READY
-    searched = [asdict(concept) for concept in concepts]
-    session.add(
-        SetsSegmentation(photo_id=photo.id, concepts=searched, status=ready, finished_at=jobs.NOW)
-    )
-    session.flush()
+    if _last_run(session, photo.id) != SegmentationStatus.READY:
+        sets_masks.record_searched(session, photo.id, concepts)
     return False
 
 
@@ -149,8 +154,10 @@ def end_job_if_over(session: Session, job_id: int) -> bool:
 def fail(session: Session, photo_id: int, cause: str, message: str) -> None:
     """Fail a photo of a locked job, return its credit, and end the job after its last photo.
 
-    The other photos of the job continue.
+    The other photos of the job continue. Messages about causes inside the site name keys and
+    classes: their owner reads another one, and the log has the original.
     """
+    message = INSIDE.get(cause, message)
     photo = session.get_one(SetsPhoto, photo_id)
     end(session, photo, PhotoStatus.FAILED, failure_code=cause, failure_message=message)
     end_job_if_over(session, photo.job_id)
@@ -187,6 +194,16 @@ def _search(session: Session, photo: SetsPhoto, concepts: Sequence[ConceptQuery]
     session.add(run)
     session.flush()
     jobs.enqueue(session, JobKind.SEGMENTATION, run.id, request_id=_request_id(session, photo))
+
+
+def _last_run(session: Session, photo_id: int) -> SegmentationStatus | None:
+    """Return the status of the newest run over a photo."""
+    return session.scalar(
+        select(SetsSegmentation.status)
+        .where(SetsSegmentation.photo_id == photo_id)
+        .order_by(SetsSegmentation.id.desc())
+        .limit(1)
+    )
 
 
 def _edit(session: Session, photo: SetsPhoto, job: SetsJob) -> None:

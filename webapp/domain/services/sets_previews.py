@@ -19,7 +19,7 @@ from webapp.domain.identifiers import object_key
 from webapp.domain.models.sets_instance import SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
-from webapp.domain.services import sets_edits
+from webapp.domain.services import sets_choices, sets_edits, sets_references
 from webapp.domain.services.sets_edits import NOT_FOUND, EditPart
 from webapp.domain.services.sets_job_states import get_job, photos_of, refuse, wrong_state
 from webapp.domain.services.sets_rules import preset_of
@@ -82,8 +82,9 @@ def preview(
     """Apply a rule to the small copies of photos with their current masks.
 
     Without `protect` the preset's own protection applies. Raises JobNotFound, AlreadyCanceled,
-    InvalidTransition for a job whose photos are not stored, ValidationFailed for an unknown photo
-    or a setting that has no preview, and ServiceUnavailable if all decoding slots are busy.
+    InvalidTransition for a job whose photos are not stored, ValidationFailed for an unknown photo,
+    also one that a rule matches, for a setting that has no preview or no setting at all, and
+    ServiceUnavailable if all decoding slots are busy.
     """
     with unit_of_work() as session:
         plans, references = _plans(session, editor, account_id, job_id, items, concepts, protect)
@@ -113,19 +114,24 @@ def _plans(
     sets_settings.check_concepts(editor, preset, concepts, indexes=photos.keys())
     _refuse_restyles(concepts)
     protected = preset.protected_by_default if protect is None else protect
-    sets_settings.check_protect(preset, protected, own=concepts.keys())
+    clicked = sets_choices.concepts_with_instances(session, list(photos.values()))
+    sets_settings.check_protect(preset, protected, own={*concepts, *clicked})
     sets_settings.check_indexes(items, photos.keys())
-    instances = _instances(session, [photos[idx] for idx in items])
+    chosen = [photos[idx] for idx in dict.fromkeys(items)]
+    settings = list(sets_settings.all_settings(concepts, [], path=""))
+    settings += sets_choices.own_rules(session, chosen)
+    if not settings:
+        raise ValidationFailed(fields={"concepts": [sets_settings.REQUIRED]})
+    matched = sets_references.check(job, "preview", list(photos.values()), settings)
+    instances = _instances(session, chosen)
     plans = []
-    for photo in (photos[idx] for idx in dict.fromkeys(items)):
+    for photo in chosen:
         of_photo = instances.get(photo.id, [])
         parts = _without_restyles(sets_edits.parts(preset, of_photo, concepts, protected))
         # Not the default protection: its concepts may not have been searched yet.
         missing = sets_edits.missing(of_photo, [*concepts, *(protect or ())])
         plans.append(_plan(job, photo, parts, missing))
-    rules = [part.setting for plan in plans for part in plan.parts if part.setting is not None]
-    matched = {sets_settings.reference_of(rule) for rule in rules} - {None}
-    return plans, {idx: _small_key(job, photos[idx]) for idx in matched if idx is not None}
+    return plans, {idx: _small_key(job, photo) for idx, photo in matched.items()}
 
 
 def _refuse_restyles(concepts: Concepts) -> None:

@@ -115,23 +115,6 @@ def agreed(session: Session, job: SetsJob, user_id: int, style_id: int) -> Offer
     return Offer(style, license_type, price)
 
 
-def offers_of_instances(
-    session: Session, account: SetsAccount, preset: Preset, photos: Sequence[SetsPhoto]
-) -> Offers:
-    """Return what the styles in the own rules of instances of these photos are offered for."""
-    every = select(SetsInstance).where(
-        SetsInstance.photo_id.in_([photo.id for photo in photos]),
-        SetsInstance.state == InstanceState.INCLUDE,
-        SetsInstance.rule.is_not(None),
-    )
-    settings = (
-        (f"instances.{each.public_id}.rule", each.concept, each.rule)
-        for each in session.scalars(every.order_by(SetsInstance.id))
-        if each.rule is not None
-    )
-    return offers(session, account, preset, settings)
-
-
 def refuse_unaffordable(
     session: Session, account: SetsAccount, photos: Mapping[SetsJob, Sequence[SetsPhoto]]
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs
@@ -18,7 +18,6 @@ from webapp.domain.models.sets_instance import (
 )
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.services import sets_masks, sets_photos
 from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.services.sets_masks import FoundMask
@@ -200,22 +199,11 @@ def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[Chec
         )
     session.execute(
         delete(SetsInstance).where(
-            *found_before, SetsInstance.id.not_in(again), *_without_a_choice()
+            *found_before, SetsInstance.id.not_in(again), *sets_masks.without_a_choice()
         )
     )
     new = [each.mask for each in masks if each.instance_id is None]
     sets_masks.add_instances(session, photo_id, concept, new)
-
-
-def _without_a_choice() -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions of an instance that no person has changed."""
-    sure = SetsInstance.score >= sets_masks.AUTOMATIC_SCORE
-    first = sets_masks.first_state
-    is_as_found = or_(
-        sure & (SetsInstance.state == first(1.0)), ~sure & (SetsInstance.state == first(0.0))
-    )
-    is_used = select(SetsRestyle.id).where(SetsRestyle.instance_id == SetsInstance.id).exists()
-    return is_as_found, SetsInstance.rule.is_(None), ~is_used
 
 
 def _known_instance(instance: SetsInstance) -> KnownInstance:

@@ -7,7 +7,7 @@ import { element, fill } from "./sets-texts.js";
 
 const STATES = ["include", "lock", "exclude"];
 const THUMBNAIL = 112;
-const MOST_WORDS = 32;
+const MOST_WORDS = 30;
 const LEAST_SCORE = 0.05; // a lower one tells nothing about a part that can be seen
 
 export function drawParts(box, state, context) {

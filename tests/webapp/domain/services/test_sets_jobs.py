@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests import making, sets_albums as albums
 from tests.database import at_once
@@ -18,7 +18,12 @@ from webapp.domain.queries import sets_instances as instance_queries, sets_jobs 
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.sets_instances import InstanceFilter
 from webapp.domain.queries.sets_jobs import JobFilter
-from webapp.domain.services import sets_executions, sets_jobs, sets_photos
+from webapp.domain.services import (
+    sets_credits,
+    sets_executions,
+    sets_jobs,
+    sets_photos,
+)
 from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.services.sets_job_states import get_job_for_update
 from webapp.domain.services.sets_uploads import DeclaredPhoto
@@ -110,6 +115,80 @@ def test_cancel_and_execution_at_once_leave_every_credit_kept_or_returned(commit
         assert session.get(SetsJob, job.id).status == SetsJobStatus.CANCELED
         assert albums.credits_of(session, job) == 3
         assert {photo.status for photo in albums.photos_of(session, job)} == {PhotoStatus.CANCELED}
+
+
+def of_three_proposals(session):
+    """The three jobs of an execution with three rules, of two photos each, and their account."""
+    account = making.sets_account(session, balance=20)
+    job = albums.album(session, of=account, photos=2)
+    execute(session, account, job, rules=[RuleRequest(concepts=WALL, protect=())] * 3)
+    every = select(SetsJob).where(SetsJob.account_id == account.id).order_by(SetsJob.id)
+    return account, list(session.scalars(every))
+
+
+def deliver(session, job, idx):
+    """Deliver a photo of a job."""
+    albums.put_all(session, job, PhotoStatus.DONE, idx, result_key=f"results/{job.id}-{idx}.png")
+    [edit] = albums.edits_of(session, albums.photos_of(session, job)[idx])
+    assert sets_credits.deliver(session, edit.id)
+
+
+def test_a_cancellation_also_ends_the_other_proposals_and_keeps_what_was_delivered(session):
+    account, jobs_of_album = of_three_proposals(session)
+    assert albums.credits_of(session, jobs_of_album[0]) == 14
+    deliver(session, jobs_of_album[1], 0)
+    sets_jobs.cancel(session, account, jobs_of_album[0].public_id)
+    session.expire_all()
+    assert {job.status for job in jobs_of_album} == {SetsJobStatus.CANCELED}
+    assert albums.credits_of(session, jobs_of_album[0]) == 19
+    assert [photo.status for photo in albums.photos_of(session, jobs_of_album[1])] == [
+        PhotoStatus.DONE,
+        PhotoStatus.CANCELED,
+    ]
+    assert making.violations(session) == []
+
+
+def test_cancellations_of_an_album_and_of_each_proposal_at_once_return_each_credit_once(committed):
+    with committed.begin() as session:
+        account, jobs_of_album = of_three_proposals(session)
+        account_id, ids = account.id, [job.public_id for job in jobs_of_album]
+
+    def cancel(job_id):
+        def attempt():
+            with committed.begin() as session:
+                sets_jobs.cancel(session, session.get(SetsAccount, account_id), job_id)
+
+        return attempt
+
+    results = at_once(*[cancel(job_id) for job_id in [*ids, *ids[::-1]]])
+    assert set(kinds(results)) <= {"AlreadyCanceled", "made"}
+    with committed() as session:
+        assert albums.credits_of(session, jobs_of_album[0]) == 20
+        assert making.violations(session) == []
+
+
+def test_the_other_proposals_of_a_job_that_is_done_can_still_be_canceled(session):
+    account, [job, finished, unfinished] = of_three_proposals(session)
+    for each in (job, finished):
+        deliver(session, each, 0)
+        deliver(session, each, 1)
+        session.execute(update(SetsJob).where(SetsJob.id == each.id).values(status="done"))
+    sets_jobs.cancel(session, account, job.public_id)
+    session.expire_all()
+    assert (job.status, finished.status) == (SetsJobStatus.DONE, SetsJobStatus.DONE)
+    assert unfinished.status == SetsJobStatus.CANCELED
+    assert albums.credits_of(session, job) == 16
+    assert making.violations(session) == []
+    with pytest.raises(InvalidTransition):
+        sets_jobs.cancel(session, account, job.public_id)
+
+
+def test_one_proposal_can_be_canceled_alone(session):
+    account, [job, chosen, other] = of_three_proposals(session)
+    sets_jobs.cancel(session, account, chosen.public_id)
+    session.expire_all()
+    assert (job.status, other.status) == (SetsJobStatus.QUEUED, SetsJobStatus.QUEUED)
+    assert albums.credits_of(session, job) == 16
 
 
 def test_a_photo_that_was_tried_alone_leaves_a_number_for_the_others(session):

@@ -1,7 +1,7 @@
 from dataclasses import asdict
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests import making, sets_albums as albums
 from tests.statements import statements
@@ -212,6 +212,55 @@ def test_a_request_to_segment_has_a_row_even_when_all_is_known(session, environm
         (other.id, SegmentationStatus.QUEUED),
     ]
     assert [each.ref for each in albums.work(session, JobKind.SEGMENTATION)] == [runs[1].id]
+
+
+def own_words(prompt):
+    return [ConceptQuery("Sofa", prompt, is_many=True)]
+
+
+def search(session, photo, prompt, *masks):
+    """Search a concept and have it found."""
+    assert sets_photos.segment(session, photo, own_words(prompt)) is True
+    session.execute(update(SetsSegmentation).values(status=SegmentationStatus.READY))
+    sets_masks.add_instances(session, photo.id, "Sofa", masks)
+
+
+def test_other_words_for_a_concept_that_was_found_are_searched(session, environment):
+    photo = albums.photos_of(session, albums.album(session, photos=1))[0]
+    search(session, photo, "sofa", FOUND)
+    assert sets_photos.segment(session, photo, own_words("sofa")) is False
+    assert sets_photos.segment(session, photo, own_words("red sofa")) is True
+
+
+def test_other_words_in_a_rule_are_searched_unless_a_person_clicked(session, environment):
+    sofa = {"Sofa": {"action": "recolor", "value": "#204060", "prompt": "red sofa"}}
+    job = albums.album(session, status=SetsJobStatus.QUEUED, concepts=sofa)
+    found, clicked = albums.photos_of(session, job)
+    search(session, found, "sofa", FOUND)
+    search(session, clicked, "sofa", FOUND)
+    albums.instance(session, clicked, concept="Sofa")
+    for photo in (found, clicked):
+        sets_photos.enqueue_next_step(session, photo.id)
+    assert searched_in(session, found) == [["Sofa"], ["Sofa"]]
+    assert searched_in(session, clicked) == [["Sofa"]]
+
+
+def test_known_masks_of_other_words_take_the_place_of_the_earlier_ones(session, environment):
+    photo = albums.photos_of(session, albums.album(session, photos=1))[0]
+    chosen = FoundMask("masks/chosen.png", (0, 0, 9, 9), 81, 0.9)
+    search(session, photo, "sofa", FOUND, chosen)
+    session.execute(
+        update(SetsInstance)
+        .where(SetsInstance.mask_key == chosen.mask_key)
+        .values(state=InstanceState.LOCK)
+    )
+    other = FoundMask("masks/other.png", (20, 0, 9, 9), 81, 0.9)
+    remember(session, photo, [other], prompt="red sofa")
+    assert sets_photos.segment(session, photo, own_words("red sofa")) is False
+    keys = {each.mask_key for each in instances_of(session, photo)}
+    assert keys == {chosen.mask_key, other.mask_key}
+    assert sets_photos.segment(session, photo, own_words("red sofa")) is False
+    assert len(instances_of(session, photo)) == 2
 
 
 def test_a_clicked_concept_is_searched_when_a_person_asks_for_it(session, environment):

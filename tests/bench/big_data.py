@@ -172,10 +172,12 @@ STATEMENTS = (
     INSERT INTO artist_pages (user_id, about) SELECT user_id, 'I draw harbors.' FROM artists""",
     """
     INSERT INTO pinned_pictures (artist_id, generation_id)
-    SELECT styles.artist_id, pinned.id
-    FROM styles CROSS JOIN LATERAL (
-        SELECT id FROM generations WHERE style_id = styles.id AND is_public AND NOT is_flagged
-        LIMIT 6) AS pinned""",
+    SELECT artist_id, id
+    FROM (SELECT styles.artist_id, generations.id,
+                 row_number() OVER (PARTITION BY style_id ORDER BY generations.id) AS place
+          FROM generations JOIN styles ON styles.id = style_id
+          WHERE is_public AND NOT is_flagged) AS pinned
+    WHERE place <= 6""",
     """
     INSERT INTO follows (follower_id, followed_id, created_at)
     SELECT DISTINCT ON (1, 2) follower, followed, now() - random() * interval '700 days'

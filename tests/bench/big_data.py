@@ -176,7 +176,7 @@ STATEMENTS = (
     FROM (SELECT styles.artist_id, generations.id,
                  row_number() OVER (PARTITION BY style_id ORDER BY generations.id) AS place
           FROM generations JOIN styles ON styles.id = style_id
-          WHERE is_public AND NOT is_flagged) AS pinned
+          WHERE is_public AND NOT generations.is_flagged) AS pinned
     WHERE place <= 6""",
     """
     INSERT INTO follows (follower_id, followed_id, created_at)

@@ -38,8 +38,6 @@ def targets(chance: random.Random) -> list:
     return with_groups(places, WHOLE_PROCESSES)
 
 
-# `make test` has single kills: tests/chaos/test_kills.py.
-@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
 def test_a_storm_of_deaths_loses_no_order_and_no_token(fast, seed):

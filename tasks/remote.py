@@ -25,7 +25,8 @@ from tasks.gpu_jobs.segmenting import segment_photo, segmenter
 from tasks.gpu_jobs.training import train_slice
 from tasks.messages import Kind
 from tasks.outcomes import Outcome
-from tasks.worker_api import ClaimError, cause_of, worker_settings
+from tasks.worker_api import worker_settings
+from tasks.worker_errors import ClaimError, cause_of
 
 log = structlog.get_logger()
 DEFAULT_KINDS: tuple[Kind, ...] = ("generation", "training")

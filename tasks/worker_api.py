@@ -34,6 +34,7 @@ from tasks.messages import (
     UploadUrl,
 )
 from tasks.metrics import count_failure
+from tasks.worker_errors import ClaimError, ResultRejectedError, WorkerSick
 from tasks.worker_health import WorkerHealth
 
 log = structlog.get_logger()
@@ -101,18 +102,6 @@ def worker_settings() -> WorkerSettings:
     return WorkerSettings()
 
 
-class ResultRejectedError(Exception):
-    """The API rejected a result that breaks a guarantee (422)."""
-
-
-class ClaimError(Exception):
-    """A claim failed; `is_transient` when a retry may succeed, false when the worker is refused."""
-
-    def __init__(self, message: str, *, is_transient: bool) -> None:
-        super().__init__(message)
-        self.is_transient = is_transient
-
-
 def _is_transient(error: BaseException) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
@@ -129,13 +118,6 @@ _with_retries = retry(
 )
 
 
-class WorkerSick(ClaimError):
-    """A worker is not fit to claim jobs; it may be later."""
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem, is_transient=True)
-
-
 @contextmanager
 def about(job: ClaimedJob) -> Iterator[None]:
     """Bind job id and request id to the log lines and API calls made inside."""
@@ -143,21 +125,6 @@ def about(job: ClaimedJob) -> Iterator[None]:
         job_id=job.job_id, request_id=job.payload.request_id
     ):
         yield
-
-
-def cause_of(error: Exception) -> tuple[str, str]:
-    """Return the cause of a failure (docs/api.md, Worker protocol) and a safe message."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, str):  # an EngineError has its cause
-        return cause, str(error)
-    if isinstance(error, httpx.HTTPError):
-        return "NETWORK", f"Storage or the API failed: {type(error).__name__}."
-    if isinstance(error, OSError):  # its disk is full, its cache unreadable
-        return "WORKER_LOST", f"The machine of the worker failed: {error.strerror}."
-    # Celery's error by its name: tasks.remote runs without Celery.
-    if type(error).__name__ == "SoftTimeLimitExceeded":
-        return "TIMEOUT", "The time limit was exceeded."
-    return "INTERNAL_ERROR", type(error).__name__
 
 
 class WorkerApi(Generic[Job]):

@@ -23,14 +23,8 @@ from tasks.messages import (
     RenderResult,
 )
 from tasks.outcomes import Outcome, outcome_of_failure
-from tasks.worker_api import (
-    ClaimError,
-    ResultRejectedError,
-    WorkerApi,
-    about,
-    cause_of,
-    worker_settings,
-)
+from tasks.worker_api import WorkerApi, about, worker_settings
+from tasks.worker_errors import ClaimError, ResultRejectedError, cause_of
 
 if TYPE_CHECKING:
     from PIL import Image

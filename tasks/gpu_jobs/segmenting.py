@@ -13,7 +13,8 @@ from failpoints import failpoint
 from imaging.reading import flatten, read_picture
 from tasks.messages import ClaimedSegmentation, MadeMask, SegmentFailure, SegmentResult
 from tasks.outcomes import Outcome, outcome_of_failure
-from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
+from tasks.worker_api import WorkerApi, about, worker_settings
+from tasks.worker_errors import ResultRejectedError, cause_of
 
 if TYPE_CHECKING:
     from gpu.segmenting.interface import Concept, Instance, Segmenter

@@ -23,7 +23,8 @@ from tasks.messages import (
     UnusableWork,
 )
 from tasks.outcomes import Outcome, outcome_of_failure
-from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
+from tasks.worker_api import WorkerApi, about, worker_settings
+from tasks.worker_errors import ResultRejectedError, cause_of
 
 if TYPE_CHECKING:
     from gpu.errors import EngineError, UnusableArtwork

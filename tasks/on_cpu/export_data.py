@@ -14,12 +14,13 @@ from webapp.domain import zip_streams
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import ObjectMissing
 from webapp.domain.identifiers import object_key
-from webapp.domain.queries import personal_data
-from webapp.domain.queries.personal_data import Document, OwnFile
+from webapp.domain.queries import personal_data, personal_files
+from webapp.domain.queries.personal_data import Document
+from webapp.domain.queries.personal_files import OwnFile
 from webapp.domain.services import data_exports
 from webapp.domain.settings import settings
 
-MOST_FILE_BYTES = personal_data.MOST_FILE_MEGABYTES << 20
+MOST_FILE_BYTES = personal_files.MOST_FILE_MEGABYTES << 20
 README = """\
 Your data on Style License / Style License에 있는 내 데이터
 
@@ -45,7 +46,7 @@ def export_data(*, job_id: int) -> None:
             if user_id is None:
                 raise LeaseLost
             archive = _Archive(
-                personal_data.documents(session, user_id), personal_data.files(session, user_id)
+                personal_data.documents(session, user_id), personal_files.files(session, user_id)
             )
         renewal = LeaseRenewal(lease)
         key = object_key(f"data-exports/{lease.ref}-{lease.fence}", "zip")

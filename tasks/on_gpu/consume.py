@@ -10,7 +10,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_ex
 
 from tasks.outcomes import Outcome
 from tasks.task import end_task
-from tasks.worker_api import ClaimError
+from tasks.worker_errors import ClaimError
 
 log = structlog.get_logger()
 CLAIM_RETRY_SECONDS = 30

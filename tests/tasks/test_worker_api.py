@@ -20,14 +20,8 @@ from tasks.messages import (
 )
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.stamp_signature import stamp_signature
-from tasks.worker_api import (
-    ClaimError,
-    ResultRejectedError,
-    WorkerApi,
-    WorkerSettings,
-    about,
-    cause_of,
-)
+from tasks.worker_api import WorkerApi, WorkerSettings, about
+from tasks.worker_errors import ClaimError, ResultRejectedError, cause_of
 from tests import making
 from tests.broker import free_port
 from tests.failing_server import failing_server

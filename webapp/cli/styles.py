@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.cli.accounts import find_user
+from webapp.cli.artwork_folders import pictures_in, tags_of
 from webapp.cli.failures import failure
 from webapp.cli.generations import progress_of
 from webapp.cli.progress import JobProgress, watch
@@ -29,7 +30,6 @@ NOT_WAITING = (
     "Style {} is not waiting for its artist ({}): only a style that is trained and not yet on sale "
     "can be tried and put on sale."
 )
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
 
 @style.command("train")
@@ -74,7 +74,8 @@ def train(
         raise click.BadParameter(CHEAPER)
     new = styles.NewStyle(name=name, description=name, prices=prices, publish=when)
     artwork_files = [
-        UploadedImage(path.name, path.read_bytes(), _tags(path, tags)) for path in _pictures(folder)
+        UploadedImage(path.name, path.read_bytes(), tags_of(path, tags))
+        for path in pictures_in(folder)
     ]
     try:
         with unit_of_work() as session:
@@ -203,7 +204,7 @@ def evaluate(folder: Path, out: Path, base_model: str | None, steps: int | None,
     from gpu.evaluation.study import Subject, study_styles, write_page
     from gpu.training.recipe import TrainingArtwork, TrainingProgress
 
-    training_artworks = [TrainingArtwork(path, _tags(path, tags)) for path in _pictures(folder)]
+    training_artworks = [TrainingArtwork(path, tags_of(path, tags)) for path in pictures_in(folder)]
     subject = Subject(folder.resolve().name, training_artworks, out / "style")
     name = base_model or settings().base_model
     with click.progressbar(length=100, label="Training") as bar:
@@ -270,16 +271,6 @@ def _artist(session: Session, email: str) -> Artist:
 
 def _storage() -> Storage:
     return configured_storage(settings())
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-
-
-def _tags(path: Path, common: str) -> tuple[str, ...]:
-    tag_file = path.with_suffix(".txt")
-    text = tag_file.read_text(encoding="utf-8") if tag_file.exists() else ""
-    return tuple(tag.strip() for tag in f"{common},{text}".split(",") if tag.strip())
 
 
 def _excluded(style_id: int) -> list[str]:

@@ -14,7 +14,7 @@ from webapp.domain.queries import (
     liked as liked_queries,
     payments as payment_queries,
     payouts as payout_queries,
-    personal_data,
+    personal_files,
     styles as style_queries,
     users as user_queries,
 )
@@ -188,7 +188,7 @@ def page_of_settings(wrong: Problems | None = None, status: int = 200, form: str
         values=request.form if wrong else {},
         form=form,
         data_export=data_export_queries.newest(db.session(), user().id),
-        most_megabytes=personal_data.MOST_FILE_MEGABYTES,
+        most_megabytes=personal_files.MOST_FILE_MEGABYTES,
         problems=wrong or {},
         saved=words.SAVED.get(request.args.get("saved", "")),
     )

@@ -1,7 +1,6 @@
 """/wallet: balances, packages, transactions, payments, and the artist's earnings."""
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlencode
 
@@ -23,22 +22,16 @@ from webapp.domain.errors import DomainError, NotFound
 from webapp.domain.gateways.payments import TOSS_SCRIPT
 from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.queries import (
-    earnings as earning_queries,
     payments as payment_queries,
-    payouts as payout_queries,
-    styles as style_queries,
     tokens as token_queries,
 )
-from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
+from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.payments import OrderDetail
-from webapp.domain.queries.payouts import PayoutView
-from webapp.domain.queries.styles import OwnStyleCard
 from webapp.domain.queries.tokens import TransactionFilter
 from webapp.domain.services import (
     earnings,
     notifications,
     packages,
-    payouts,
     purchases,
     sets_purchases,
 )
@@ -51,17 +44,15 @@ from webapp.pages import (
     links,
     page_header,
     payment_words,
-    statements,
     wallet_export,
 )
+from webapp.pages.earnings import own_earnings
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems, by_field
 from webapp.schemas.tokens import Conversion, TransactionQuery
 
 blueprint = Blueprint("wallet", __name__)
-PURCHASES_SHOWN = PAYOUTS_SHOWN = 10
-STYLES_SHOWN = MAX_LIMIT
-MONTHS_EARNED = 12
+PURCHASES_SHOWN = 10
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 # Session key: the page to return to after a payment.
 AFTER = "after_purchase"
@@ -79,22 +70,6 @@ class LedgerQuery(TransactionQuery):
             return TransactionFilter(type=self.type)
         first = clock.month_named(self.month)
         return TransactionFilter(type=self.type, since=first, until=clock.month_after(first))
-
-
-@dataclass(frozen=True, slots=True)
-class Earnings:
-    """An artist's earnings: styles, most tokens first, and tokens by month, oldest first.
-
-    Payout requests and the months of statements are listed newest first; `payable` are the earned
-    tokens that can be paid out.
-    """
-
-    styles: list[OwnStyleCard]
-    months: list[tuple[datetime, int]]
-    sold: int
-    payouts: list[PayoutView]
-    payable: int
-    statements: list[date]
 
 
 @blueprint.get("/wallet")
@@ -138,7 +113,7 @@ def _page(ledger: dict[str, object], problems: dict[str, Problems] | None = None
         purchases=page.results,
         order=order,
         after=_after(order),
-        earnings=_earnings(),
+        earnings=own_earnings(),
         **ledger,
     )
 
@@ -261,33 +236,6 @@ def _ledger(query: LedgerQuery) -> dict[str, object]:
         "months": _months(user().created_at),
         "query": {"type": [query.type], "month": [query.month] if query.month else []},
     }
-
-
-def _earnings() -> Earnings | None:
-    """Return an artist's earnings by style and by month."""
-    artist = user().artist
-    if artist is None:
-        return None
-    styles = style_queries.own(
-        db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
-    ).results
-    first = clock.month_of(datetime.now(UTC))
-    edges = [clock.month_after(first)]
-    for _ in range(MONTHS_EARNED):
-        edges.append(first)
-        first = clock.month_before(first)
-    edges.reverse()
-    amounts = earning_queries.between(db.session(), user().id, edges)
-    return Earnings(
-        styles=sorted(styles, key=lambda style: -style.total_earned_tokens),
-        months=list(zip(edges, amounts, strict=False)),
-        sold=sum(style.usage_count for style in styles),
-        payouts=payout_queries.own(
-            db.session(), user_id=user().id, page=PageRequest(limit=PAYOUTS_SHOWN)
-        ).results,
-        payable=payouts.payable(db.session(), user().id),
-        statements=statements.months_since(artist.created_at),
-    )
 
 
 def _months(since: datetime) -> list[datetime]:

@@ -12,11 +12,7 @@ import argparse
 import base64
 import hashlib
 import os
-import secrets
-import threading
-import time
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from flask import (
@@ -34,84 +30,10 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.sandbox import favicon
+from webapp.sandbox.google_grants import PEOPLE, Grant, Grants, Person
 
 CODE_SECONDS = 60
 TOKEN_SECONDS = 3600
-MAX_GRANTS = 10_000  # codes and tokens; the oldest are deleted
-
-
-class Person(NamedTuple):
-    """An account that can sign in."""
-
-    email: str
-    name: str
-
-    @property
-    def subject(self) -> str:
-        """Google's permanent id: 21 digits, the same for one e-mail address."""
-        digest = hashlib.sha256(self.email.lower().encode()).digest()
-        return f"1{int.from_bytes(digest[:8], 'big') % 10**20:020d}"
-
-
-PEOPLE = (
-    Person("mina.artist@example.com", "Mina Park"),
-    Person("theo.artist@example.com", "Theo Lindqvist"),
-    Person("noor.artist@example.com", "Noor Haddad"),
-    Person("sora.artist@example.com", "Sora Yun"),
-    Person("jun.buyer@example.com", "Jun Seo"),
-    Person("ada.buyer@example.com", "Ada Okafor"),
-    Person("hana.buyer@example.com", "Hana Kim"),
-    Person("luca.buyer@example.com", "Luca Moretti"),
-    Person("admin@example.com", "Site Admin"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a code or token grants, until `expires_at` of the monotonic clock, in seconds."""
-
-    person: Person
-    scope: str
-    expires_at: float
-    redirect_uri: str = ""
-    challenge: str = ""
-
-
-@dataclass(slots=True)
-class Grants:
-    """Issued codes or tokens; thread-safe."""
-
-    lifetime: float
-    _grants: dict[str, Grant] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def issue(
-        self, prefix: str, person: Person, scope: str, redirect_uri: str = "", challenge: str = ""
-    ) -> str:
-        """Return a new code or token."""
-        secret = prefix + secrets.token_urlsafe(32)
-        expires_at = time.monotonic() + self.lifetime
-        with self._lock:
-            self._grants[secret] = Grant(person, scope, expires_at, redirect_uri, challenge)
-            while len(self._grants) > MAX_GRANTS:
-                del self._grants[next(iter(self._grants))]
-        return secret
-
-    def look(self, secret: str) -> Grant | None:
-        """Return the grant of a code or token; None if it is unknown or expired."""
-        with self._lock:
-            return _alive(self._grants.get(secret))
-
-    def take(self, secret: str) -> Grant | None:
-        """Return the grant of a code or token, once."""
-        with self._lock:
-            return _alive(self._grants.pop(secret, None))
-
-
-def _alive(grant: Grant | None) -> Grant | None:
-    return grant if grant and time.monotonic() < grant.expires_at else None
-
-
 AVATAR = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96">'
     '<rect width="96" height="96" fill="#546e7a"/><text x="48" y="64" font-size="48" '

@@ -5,10 +5,10 @@ import pytest
 from sqlalchemy import select, update
 
 from gpu.errors import ModelMissing
-from tasks import worker_api
 from tasks.gpu_jobs import segmenting
 from tasks.on_cpu.record_masks import record_masks
 from tasks.on_gpu.segment_photos import segment_photos
+from tasks.worker_errors import ResultRejectedError
 from tests import making, sets_albums as albums
 from tests.left_half import BROKEN, UNSERVED, LeftHalf
 from webapp.domain import due_jobs, jobs
@@ -205,7 +205,7 @@ def test_keys_and_concepts_that_were_not_given_out_are_rejected(
             version="1",
             masks=[{"concept": name, "mask_key": key, "score": 1}],
         )
-        with pytest.raises(worker_api.ResultRejectedError):
+        with pytest.raises(ResultRejectedError):
             api.complete(result)
         assert job_of(committed, wrong).tries == 1
 

@@ -6,7 +6,7 @@ from tenacity import wait_none
 
 from tasks.on_gpu import consume
 from tasks.outcomes import JobFailure, Outcome
-from tasks.worker_api import ClaimError
+from tasks.worker_errors import ClaimError
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from webapp.embedded.cast import (
     WORKS,
     introductions,
 )
-from webapp.sandbox.google import PEOPLE
+from webapp.sandbox.google_grants import PEOPLE
 
 ARTISTS = [artist.email for artist in CAST.artists]
 BUYERS = [buyer.email for buyer in CAST.buyers]

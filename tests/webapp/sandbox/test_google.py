@@ -11,7 +11,7 @@ from flask import Flask, redirect, url_for
 from flask.testing import FlaskClient
 from flask_dance.contrib.google import google, make_google_blueprint
 
-from webapp.sandbox import google as sandbox
+from webapp.sandbox import google as sandbox, google_grants
 
 AUTH = "/o/oauth2/auth"
 TOKEN = "/o/oauth2/token"
@@ -55,11 +55,11 @@ def bearer(token: str) -> dict[str, str]:
 
 def test_the_page_offers_each_test_person_a_free_form_and_a_way_out(client: FlaskClient) -> None:
     page = client.get(AUTH, query_string=QUERY).text
-    for person in sandbox.PEOPLE:
+    for person in google_grants.PEOPLE:
         assert person.email in page
     assert 'type="email"' in page
     assert 'value="deny"' in page
-    assert page.count('name="state" value="xyz"') == len(sandbox.PEOPLE) + 2
+    assert page.count('name="state" value="xyz"') == len(google_grants.PEOPLE) + 2
 
 
 def test_the_page_escapes_what_it_was_given(client: FlaskClient) -> None:
@@ -150,11 +150,11 @@ def test_only_authorization_codes_are_granted(client: FlaskClient) -> None:
 def test_codes_and_tokens_expire(monkeypatch: pytest.MonkeyPatch, client: FlaskClient) -> None:
     code, kept = approve(client), approve(client)
     token = exchange(client, kept).json["access_token"]
-    now = sandbox.time.monotonic()
-    monkeypatch.setattr(sandbox.time, "monotonic", lambda: now + 61)
+    now = google_grants.time.monotonic()
+    monkeypatch.setattr(google_grants.time, "monotonic", lambda: now + 61)
     assert exchange(client, code).status_code == 400
     assert client.get("/oauth2/v3/userinfo", headers=bearer(token)).status_code == 200
-    monkeypatch.setattr(sandbox.time, "monotonic", lambda: now + 3601)
+    monkeypatch.setattr(google_grants.time, "monotonic", lambda: now + 3601)
     assert client.get("/oauth2/v3/userinfo", headers=bearer(token)).status_code == 401
 
 

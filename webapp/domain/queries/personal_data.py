@@ -1,10 +1,9 @@
-"""Everything that a person gave to the site or got from it, as JSON documents and files.
+"""Everything that a person gave to the site or got from it, as JSON documents.
 
 Of other people only what they show everybody: names of styles and artists, and the usernames of
 those whom the person follows. What others wrote is not part of it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -17,7 +16,7 @@ from webapp.domain.models.artist_page import ArtistPage, PinnedPicture
 from webapp.domain.models.collection import Collection, CollectionPicture
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.follow import Follow
-from webapp.domain.models.generation import Generation, GenerationStatus, Order
+from webapp.domain.models.generation import Generation, Order
 from webapp.domain.models.ledger import Account, Transfer
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.like import Like
@@ -35,7 +34,6 @@ from webapp.domain.models.shown_artwork import ShownArtwork
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.queries.pagination import AnySelect
 
-MOST_FILE_MEGABYTES = 512  # in one copy
 JSON_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 
@@ -45,15 +43,6 @@ class Document:
 
     name: str
     content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OwnFile:
-    """A stored file of a person, and the page of the picture, if it is one."""
-
-    name: str
-    key: str
-    page: str | None = None
 
 
 def documents(session: Session, user_id: int) -> list[Document]:
@@ -72,11 +61,6 @@ def documents(session: Session, user_id: int) -> list[Document]:
 def statements(user_id: int) -> dict[str, AnySelect]:
     """Return the statement of each document by the name of its file."""
     return _of_account(user_id) | _of_shop(user_id) | _of_talk(user_id) | _of_sets(user_id)
-
-
-def files(session: Session, user_id: int) -> list[OwnFile]:
-    """Return a person's photo, signature, banner, artworks and pictures, the newest first."""
-    return [*_own_files(session, user_id), *_pictures(session, user_id)]
 
 
 def _of_account(user_id: int) -> dict[str, AnySelect]:
@@ -265,40 +249,3 @@ def _of_sets(user_id: int) -> dict[str, AnySelect]:
         .where(is_own)
         .order_by(SetsCreditEntry.id),
     }  # fmt: skip
-
-
-def _own_files(session: Session, user_id: int) -> Iterator[OwnFile]:
-    photo = session.scalar(select(User.profile_image_key).where(User.id == user_id))
-    signature = session.scalar(select(Artist.signature_key).where(Artist.user_id == user_id))
-    banner = session.scalar(select(ArtistPage.banner_key).where(ArtistPage.user_id == user_id))
-    for name, key in (("photo", photo), ("signature", signature), ("banner", banner)):
-        if key is not None:
-            yield OwnFile(f"profile/{name}{_suffix(key)}", key)
-    artworks = session.execute(
-        select(Artwork.style_id, Artwork.idx, Artwork.clean_key)
-        .join(Style, Style.id == Artwork.style_id)
-        .where(Style.artist_id == user_id)
-        .order_by(Artwork.style_id.desc(), Artwork.idx)
-    )
-    for style_id, idx, key in artworks:
-        if key is not None:
-            yield OwnFile(f"artworks/{style_id}/{idx}{_suffix(key)}", key)
-
-
-def _pictures(session: Session, user_id: int) -> Iterator[OwnFile]:
-    rows = session.execute(
-        select(Generation.id, Generation.image_key)
-        .where(
-            Generation.user_id == user_id,
-            Generation.status == GenerationStatus.COMPLETED,
-            Generation.deleted_at.is_(None),
-        )
-        .order_by(Generation.created_at.desc(), Generation.id.desc())
-    )
-    for picture_id, key in rows:
-        if key is not None:
-            yield OwnFile(f"pictures/{picture_id}{_suffix(key)}", key, page=f"/g/{picture_id}")
-
-
-def _suffix(key: str) -> str:
-    return f".{key.rpartition('.')[2]}"

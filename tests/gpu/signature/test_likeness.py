@@ -21,7 +21,7 @@ from tests.attacks import (
     scale,
     webp,
 )
-from tests.bench.provenance_pairs import NEAR_BITS, distance, is_twin, pairs
+from tests.bench.provenance_pairs import NEAR_BITS, copied, distance, is_twin, pairs
 from tests.images import scene
 
 KEY = b"the key of these tests"
@@ -63,12 +63,6 @@ def striped(picture, degrees):
     wave = np.sin((across * np.cos(angle) + down * np.sin(angle)) * 2 * np.pi / 7)
     levels = np.asarray(picture) * (1 - 0.3 * (wave[..., None] > 0))
     return Image.fromarray(levels.astype(np.uint8))
-
-
-def copied(original, marked, other):
-    """`other` with the mark of another picture added to it."""
-    mark = np.asarray(marked, np.int16) - np.asarray(original, np.int16)
-    return Image.fromarray(np.clip(np.asarray(other, np.int16) + mark, 0, 255).astype(np.uint8))
 
 
 def random():

@@ -21,6 +21,7 @@ from tests.chaos.pretending import picture
 from tests.waiting import wait_for
 
 
+@pytest.mark.long
 def test_duplicates_of_a_third_of_all_messages_change_nothing(fast, market):
     with Doubler(fast, share=0.3, seed=2) as doubler:
         market.orders(20)

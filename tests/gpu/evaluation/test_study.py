@@ -13,6 +13,7 @@ def study(subjects, base, steps=2):
     return study_styles(subjects, base_model=str(base), on_progress=lambda *_: None, steps=steps)
 
 
+@pytest.mark.long
 def test_styles_are_studied_together_and_shown_on_one_page(tiny_base_folder, artworks, tmp_path):
     subjects = [
         Subject("Soft <noise>", artworks, tmp_path / "first"),

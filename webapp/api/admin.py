@@ -53,7 +53,6 @@ from webapp.schemas.admin import (
     ModeratedArtwork,
     ModeratedCollection,
     ModeratedComment,
-    ModeratedGeneration,
     ModeratedStyle,
     ModeratedStyleDetail,
     ModeratedTag,
@@ -67,6 +66,7 @@ from webapp.schemas.admin import (
     UserListQuery,
 )
 from webapp.schemas.fields import Listed
+from webapp.schemas.generations import OwnGenerationView
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -147,7 +147,7 @@ def change_style(style_id: int, body: FlagChange) -> Response:
 
 @blueprint.get("/generations")
 @admin
-@operation(gives=Listed[ModeratedGeneration], links={"generation_id": "/results/0/id"})
+@operation(gives=Listed[OwnGenerationView], links={"generation_id": "/results/0/id"})
 def list_generations(query: ModerationQuery) -> Response:
     """List images in every state."""
     page = generation_queries.for_admin(
@@ -159,7 +159,7 @@ def list_generations(query: ModerationQuery) -> Response:
 @blueprint.patch("/generations/<id:generation_id>")
 @admin
 @operation(
-    gives=ModeratedGeneration,
+    gives=OwnGenerationView,
     errors=(
         GenerationNotFound,
         GenerationStillProcessing,

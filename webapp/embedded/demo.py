@@ -72,7 +72,7 @@ def main() -> None:
     began = time.monotonic()
     FOLDER.mkdir(parents=True, exist_ok=True)
     console.print("[bold]Style License[/]: starting the embedded stack…")
-    with Stack(Path("var"), environ=os.environ, report=console.print) as stack:
+    with Stack(FOLDER / "site", environ=os.environ, report=console.print) as stack:
         console.print(f"The site runs at {stack.urls['web']}")
         sales = train_and_sell(stack)
         ledger = evidence.ledger_check(stack)

@@ -68,7 +68,7 @@ def main() -> None:
     began = time.monotonic()
     FOLDER.mkdir(parents=True, exist_ok=True)
     console.print("[bold]Sets[/]: starting the embedded stack…")
-    with Stack(Path("var"), environ=os.environ, report=console.print) as stack:
+    with Stack(FOLDER / "site", environ=os.environ, report=console.print) as stack:
         with SetsVisitor(stack.urls["web"]) as visitor:
             album_report = run_album(visitor, album())
         ledger = evidence.ledger_check(stack)

@@ -21,7 +21,6 @@ from webapp.schemas.fields import (
     Time,
     Url,
 )
-from webapp.schemas.generations import OwnGenerationView
 from webapp.schemas.shown_artworks import Place, StyleOfArtwork
 from webapp.schemas.styles import OwnStyleCard, OwnStyleView
 
@@ -186,12 +185,6 @@ class ModeratedStyle(OwnStyleCard):
 
 class ModeratedStyleDetail(OwnStyleView):
     """One style with its artworks, as its artist sees it."""
-
-    is_flagged: bool = Field(examples=[False])
-
-
-class ModeratedGeneration(OwnGenerationView):
-    """One image, as its owner sees it."""
 
     is_flagged: bool = Field(examples=[False])
 

@@ -215,6 +215,9 @@ class OwnGenerationView(GenerationView):
         description="a free private picture of its artist, before the style is sold",
         examples=[False],
     )
+    is_flagged: bool = Field(
+        description="an administrator has hidden it: nobody else sees it", examples=[False]
+    )
 
 
 class Batch(Answer):

@@ -108,6 +108,16 @@ def test_the_owner_is_told_what_others_can_use_of_a_public_picture(buyer_client,
     assert "others can begin an order" in Page(buyer_client.get(f"/g/{public.id}")).text
 
 
+def test_the_owner_of_a_hidden_picture_is_not_told_that_everyone_can_see_it(
+    buyer_client, session, public
+):
+    assert "Everyone can see it." in Page(buyer_client.get(f"/g/{public.id}")).text
+    session.execute(update(Generation).values(is_flagged=True))
+    text = Page(buyer_client.get(f"/g/{public.id}")).text
+    assert "An administrator has hidden it. Nobody else can see it." in text
+    assert "Everyone can see it." not in text
+
+
 def test_no_address_of_the_full_file_is_on_the_page_of_a_foreign_picture(client, session, public):
     session.execute(update(Generation).values(width=1024, height=1024))
     session.commit()

@@ -94,7 +94,10 @@ class GenerationView:
 
 @dataclass(frozen=True, slots=True)
 class OwnGenerationView(GenerationView):
-    """A picture as its owner sees it; the queue's two fields only while it waits for a worker."""
+    """A picture as its owner sees it; the queue's two fields only while it waits for a worker.
+
+    `is_flagged`: an administrator has hidden it.
+    """
 
     negative_tags: list[str]
     price_tokens: int
@@ -108,12 +111,6 @@ class OwnGenerationView(GenerationView):
     failure: GenerationFailure | None
     batch_id: str
     is_try_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ModeratedGeneration(OwnGenerationView):
-    """A picture as administrators see it."""
-
     is_flagged: bool
 
 
@@ -215,12 +212,8 @@ def owner_view(
         failure=_failure(row),
         batch_id=row.order_id,
         is_try_out=row.price_tokens == 0,
+        is_flagged=row.is_flagged,
     )
-
-
-def moderated_view(storage: Storage, row: AnyRow) -> ModeratedGeneration:
-    """Return a row of `generations.COLUMNS` as administrators see it."""
-    return extended(ModeratedGeneration, owner_view(storage, row), is_flagged=row.is_flagged)
 
 
 def try_out_view(storage: Storage, row: AnyRow) -> TryOutView:

@@ -25,11 +25,9 @@ from webapp.domain.queries.generation_views import (
     FINAL,
     Batch,
     GenerationView,
-    ModeratedGeneration,
     OrderedGeneration,
     OwnGenerationView,
     TryOutView,
-    moderated_view,
     owner_view,
     public_view,
     try_out_view,
@@ -109,10 +107,10 @@ def managed(
     return [owner_view(storage, found[each], positions.get(each)) for each in generation_ids]
 
 
-def moderated(session: Session, storage: Storage, *, generation_id: int) -> ModeratedGeneration:
+def moderated(session: Session, storage: Storage, *, generation_id: int) -> OwnGenerationView:
     """Return one picture as the list of administrators shows it."""
     row = session.execute(_with_all(None).where(Generation.id == generation_id)).one()
-    return moderated_view(storage, row)
+    return owner_view(storage, row)
 
 
 def order_created(session: Session, storage: Storage, order: Order) -> OrderedGeneration:
@@ -189,7 +187,7 @@ def own(
 
 def for_admin(
     session: Session, storage: Storage, *, filters: ModerationFilter, page: PageRequest
-) -> Page[ModeratedGeneration]:
+) -> Page[OwnGenerationView]:
     """List pictures in every state, newest first; `q` is a tag of the prompt."""
     tag = filters.q and filters.q.lower()
     keyset = keyset_of("recent", {"list": "admin", **vars(filters)})
@@ -204,7 +202,7 @@ def for_admin(
         lambda ids: session.execute(keyset.look_up(_with_all(None), ids)).all(),
         lambda image: [image.prompt_tags.contains([tag])] if tag else [],
     )
-    return keyset.page(rows, page, lambda row: moderated_view(storage, row))
+    return keyset.page(rows, page, lambda row: owner_view(storage, row))
 
 
 def try_outs(session: Session, storage: Storage, *, style_id: int, limit: int) -> list[TryOutView]:

@@ -16,7 +16,7 @@ from webapp.domain.queries import (
     styles as style_queries,
 )
 from webapp.domain.queries.answers import extended
-from webapp.domain.queries.generation_views import ModeratedGeneration
+from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import moderation
@@ -50,7 +50,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class LicensedGeneration(ModeratedGeneration):
+class LicensedGeneration(OwnGenerationView):
     """A picture with the status of its certificate; None without one."""
 
     license_status: str | None

@@ -109,16 +109,13 @@ class Drill:
                     lambda: next(iter(api.claim(job_id=first.job_id)), None), "the lost job"
                 )
                 [ordered] = self.market.order()
-                unknown = wait_for(lambda: self._claimed_at_last(api, ordered), "its job")
+                # By its id: others that it claimed would be unfinished, and nobody would order more.
+                job_id = self.stack.value("SELECT id FROM jobs WHERE ref = :ref", ref=ordered)
+                unknown = claimed(self.stack, api, job_id)
             enough = len(promised(self.market)) + max(4, ORDERS // 4)
             wait_for(lambda: len(promised(self.market)) >= enough, "more orders", seconds=300)
         self.exposed_seconds = time.monotonic() - began
         return later, unknown
-
-    def _claimed_at_last(self, api, generation_id: int) -> ClaimedGeneration | None:
-        return next(
-            (each for each in [claimed(self.stack, api)] if about(each) == generation_id), None
-        )
 
     def restore(self) -> None:
         """Kill all, lose every row and every object, and restore both into an empty place."""

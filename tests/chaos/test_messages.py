@@ -83,9 +83,9 @@ def result(api, job):
     )
 
 
-def claimed(stack, api):
-    """A job with a lease that the rest of a test does not outlast."""
-    [job] = wait_for(lambda: api.claim(job_id=None), "a job to claim")
+def claimed(stack, api, job_id=None):
+    """The oldest job, or a named one, with a lease that the rest of a test does not outlast."""
+    [job] = wait_for(lambda: api.claim(job_id=job_id), "a job to claim")
     longer = "UPDATE jobs SET lease_until = lease_until + interval '5 minutes' WHERE id = :id"
     stack.execute(longer, id=job.job_id)
     return job

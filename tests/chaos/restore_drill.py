@@ -25,6 +25,7 @@ from tests.waiting import wait_for
 from webapp.domain.db import Base
 from webapp.domain.services import epochs
 
+JOB_OF = "SELECT id FROM jobs WHERE kind = 'generation' AND ref = :ref"
 ORDERS = int(os.environ.get("DRILL_ORDERS", "24"))
 BUYERS = 3
 OPEN = {"queued", "processing", "retrying"}
@@ -109,8 +110,8 @@ class Drill:
                     lambda: next(iter(api.claim(job_id=first.job_id)), None), "the lost job"
                 )
                 [ordered] = self.market.order()
-                # By its id: others that it claimed would be unfinished, and nobody would order more.
-                job_id = self.stack.value("SELECT id FROM jobs WHERE ref = :ref", ref=ordered)
+                # By its id: nobody orders more while others that it claimed are unfinished.
+                job_id = self.stack.value(JOB_OF, ref=ordered)
                 unknown = claimed(self.stack, api, job_id)
             enough = len(promised(self.market)) + max(4, ORDERS // 4)
             wait_for(lambda: len(promised(self.market)) >= enough, "more orders", seconds=300)

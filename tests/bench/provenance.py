@@ -31,6 +31,7 @@ from gpu.signature.watermark_search import readings
 from gpu.signature.whitening import luma_of
 from tests.attacks import GOALS, MORE, Attack, crop, jpeg
 from tests.bench.provenance_attacks import SLOW
+from tests.bench.provenance_pairs import copied
 from tests.bench.provenance_pictures import picture
 
 FOLDER = Path("var/bench")
@@ -123,9 +124,7 @@ def _issued(attacked: Image.Image) -> Mark | None:
 def _copied(original: Image.Image, marked: Image.Image, random: np.random.Generator) -> Image.Image:
     """Another picture with the mark taken off this one: forgery by who has both files."""
     _, other = picture(CLEAN_FROM + int(random.integers(1000)) * 10 + 4)
-    mark_alone = np.asarray(marked, np.int16) - np.asarray(original, np.int16)
-    forged = np.asarray(other.resize(marked.size), np.int16) + mark_alone
-    return Image.fromarray(np.clip(forged, 0, 255).astype(np.uint8))
+    return copied(original, marked, other.resize(marked.size))
 
 
 @cache

@@ -19,6 +19,7 @@ from webapp.schemas.styles import OwnStyleView
 
 FOLDER = Path("var/demo")
 OTHER_WORKS_SEED = 2
+FLASK = (sys.executable, "-m", "flask", "--app", "webapp.app")
 CROPPED_SHARE = 0.25  # of each side
 CROPPED_QUALITY = 50
 
@@ -71,15 +72,15 @@ def make(
 
 def _export_adapter(stack: Stack, style_id: int) -> Path:
     file = FOLDER / "adapter.safetensors"
-    command = [sys.executable, "-m", "flask", "--app", "webapp.app", "style", "export"]
-    subprocess.run([*command, str(style_id), str(file)], env=stack.environment, check=True)
+    command = [*FLASK, "style", "export", str(style_id), str(file)]
+    subprocess.run(command, env=stack.environment, check=True)
     return file
 
 
 def ledger_check(stack: Stack) -> LedgerProof:
     """Run `flask ledger check --json`; exits when it finds a violation."""
     check = subprocess.run(  # noqa: PLW1510 - a violation is reported below, with the output
-        [sys.executable, "-m", "flask", "--app", "webapp.app", "ledger", "check", "--json"],
+        [*FLASK, "ledger", "check", "--json"],
         env=stack.environment,
         capture_output=True,
         text=True,
@@ -94,7 +95,6 @@ def recognised_parts(stack: Stack, images: Mapping[Path, str]) -> int:
 
     `images` has the address of each image's certificate. Returns how many parts lead to theirs.
     """
-    command = [sys.executable, "-m", "flask", "--app", "webapp.app", "verify"]
     recognised = 0
     for path, certificate_url in images.items():
         with Image.open(path) as image:
@@ -103,7 +103,7 @@ def recognised_parts(stack: Stack, images: Mapping[Path, str]) -> int:
         file = path.with_name(f"{path.stem}-part.jpg")
         part.save(file, "JPEG", quality=CROPPED_QUALITY)
         answer = subprocess.run(
-            [*command, str(file)],
+            [*FLASK, "verify", str(file)],
             env=stack.environment,
             capture_output=True,
             text=True,

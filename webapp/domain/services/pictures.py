@@ -38,12 +38,7 @@ def store_signature(
     later order would fail), and ServiceUnavailable if all decoding slots are busy or no decoder
     starts.
     """
-    try:
-        clean = sanitise_in_subprocess(data, SIGNATURE_IMAGE, person_id=person_id, keep_alpha=True)
-    except (DecoderBusy, DecoderUnavailable) as error:
-        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
-    except BadImage as error:
-        raise refusal(error, "signature_image", SIGNATURE_IMAGE) from error
+    clean = _sanitised(data, "signature_image", SIGNATURE_IMAGE, person_id, keep_alpha=True)
     if not can_sign(clean.data):
         raise refusal(BadImage(ImageCode.CORRUPT), "signature_image", SIGNATURE_IMAGE)
     return _store(storage, "signatures", clean), clean.sha256
@@ -55,12 +50,7 @@ def store_profile_picture(storage: Storage, data: bytes, *, person_id: int) -> s
     Raises the image error of an invalid JPEG or PNG, and ServiceUnavailable if all decoding slots
     are busy or no decoder starts.
     """
-    try:
-        clean = sanitise_in_subprocess(data, PROFILE_IMAGE, person_id=person_id)
-    except (DecoderBusy, DecoderUnavailable) as error:
-        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
-    except BadImage as error:
-        raise refusal(error, "profile_image", PROFILE_IMAGE) from error
+    clean = _sanitised(data, "profile_image", PROFILE_IMAGE, person_id)
     return _store(storage, "portraits", clean)
 
 
@@ -70,13 +60,20 @@ def store_banner(storage: Storage, data: bytes, *, person_id: int) -> str:
     Raises the image error of an invalid JPEG or PNG, and ServiceUnavailable if all decoding slots
     are busy or no decoder starts.
     """
+    clean = _sanitised(data, "banner", BANNER_IMAGE, person_id)
+    return _store(storage, "banners", clean)
+
+
+def _sanitised(
+    data: bytes, field: str, limits: ImageLimits, person_id: int, *, keep_alpha: bool = False
+) -> SafeImage:
+    """Return a clean copy of the file of a form field. Raises as `store_banner` does."""
     try:
-        clean = sanitise_in_subprocess(data, BANNER_IMAGE, person_id=person_id)
+        return sanitise_in_subprocess(data, limits, person_id=person_id, keep_alpha=keep_alpha)
     except (DecoderBusy, DecoderUnavailable) as error:
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     except BadImage as error:
-        raise refusal(error, "banner", BANNER_IMAGE) from error
-    return _store(storage, "banners", clean)
+        raise refusal(error, field, limits) from error
 
 
 def _store(storage: Storage, kind: str, clean: SafeImage) -> str:

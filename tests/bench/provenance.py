@@ -25,14 +25,15 @@ from rich.console import Console
 from rich.table import Table
 
 from gpu.signature.chip_map import ChipMap, chip_map
-from gpu.signature.likeness import compared
+from gpu.signature.likeness import compared, perceptual_hash
 from gpu.signature.watermark import MIN_SCORE, Mark, candidates, detect, embed
 from gpu.signature.watermark_search import readings
 from gpu.signature.whitening import luma_of
-from tests.attacks import GOALS, MORE, Attack, crop, jpeg
+from tests.attacks import GOALS, MORE, Attack, crop, in_turn, jpeg, scale, webp
 from tests.bench.provenance_attacks import SLOW
 from tests.bench.provenance_pairs import copied
 from tests.bench.provenance_pictures import picture
+from webapp.domain.queries.registry import NEAR_BITS
 
 FOLDER = Path("var/bench")
 KEYS = {1: b"an old key of the bench", 2: b"the key that the bench writes with"}
@@ -40,6 +41,14 @@ KEY_NUMBER = 2
 CLEAN_FROM = 1_000_000  # numbers of pictures that are never marked
 TRIAL_KEYS = 20
 LEAST_PSNR, USUAL_PSNR, USUAL_SHARE = 40.0, 43.5, 0.75
+# How copies of whole pictures must be found in the registry: by their hash, else by their mark.
+COPIES = {
+    "JPEG q50": jpeg(50),
+    "WebP q50": webp(50),
+    "scale 50 %": scale(0.5),
+    "scale 50 %, JPEG q50": in_turn(scale(0.5), jpeg(50)),
+}
+FOUND_SHARE = 0.99
 SHEET_WINDOW, SHEET_ZOOM, SHEET_GAIN = 160, 2, 16
 
 
@@ -57,6 +66,8 @@ class Marked:
     seconds: dict[str, float] = field(default_factory=dict)
     compared: dict[str, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    hash_bits: dict[str, int] = field(default_factory=dict)  # that differ in a copy
+    not_found: list[str] = field(default_factory=list)  # copies, neither by hash nor by mark
 
 
 @dataclass
@@ -113,7 +124,20 @@ def mark(index: int, *, more_every: int) -> Marked:
             row.compared[name] = compared(marked, attacked, found.place)
         elif found is not None:
             row.wrong.append(name)
+    _look_up(row, marked)
     return row
+
+
+def _look_up(row: Marked, marked: Image.Image) -> None:
+    """Look for copies of the marked picture as the registry does: by hash, else by mark."""
+    registered = perceptual_hash(marked)
+    for name, attack in COPIES.items():
+        copy = attack(marked, np.random.default_rng(row.number))
+        row.hash_bits[name] = ((registered ^ perceptual_hash(copy)) % 2**64).bit_count()
+        if row.hash_bits[name] > NEAR_BITS:
+            found = _issued(copy)
+            if found is None or found.number != number_of(row.number):
+                row.not_found.append(name)
 
 
 def _issued(attacked: Image.Image) -> Mark | None:
@@ -224,6 +248,9 @@ def bad_goals(rows: list[Marked], clean: dict[str, list[Clean]]) -> Iterator[str
         yield f"PSNR below {LEAST_PSNR} dB"
     if sum(row.psnr >= USUAL_PSNR for row in rows) < USUAL_SHARE * len(rows):
         yield f"PSNR of most pictures below {USUAL_PSNR} dB"
+    for name in COPIES:
+        if sum(name not in row.not_found for row in rows) < FOUND_SHARE * len(rows):
+            yield f"found in the registry after {name}"
     if any(row.wrong for row in rows):
         yield "a wrong number was read"
     if any(each.best_score >= MIN_SCORE for group in clean.values() for each in group):
@@ -312,6 +339,15 @@ def _figures(rows: list[Marked], clean: dict[str, list[Clean]]) -> dict[str, obj
         "compared": {
             name: dict(Counter(row.compared[name] for row in rows if name in row.compared))
             for name in sorted({name for row in rows for name in row.compared})
+        },
+        "registry": {
+            name: {
+                "near by hash": dict(
+                    Counter(row.kind for row in rows if row.hash_bits[name] <= NEAR_BITS)
+                ),
+                "found": sum(name not in row.not_found for row in rows),
+            }
+            for name in COPIES
         },
         "wrong": [(row.number, row.wrong) for row in rows if row.wrong],
         "missed by": {

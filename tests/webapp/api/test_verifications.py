@@ -1,5 +1,6 @@
 """Whose picture is this? Nothing is claimed that is not so."""
 
+import hashlib
 import io
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -354,6 +355,24 @@ def test_a_full_queue_is_answered_with_503_and_nothing_is_queued(
     assert (answer.status_code, error_code(answer)) == (503, "SERVICE_UNAVAILABLE")
     assert int(answer.headers["Retry-After"]) == 20
     assert searches(session) == 1
+
+
+def test_an_upload_that_a_full_queue_refused_is_not_examined_again_until_it_may_be_retried(
+    app, client, session, foreign, monkeypatch
+):
+    monkeypatch.setattr(deep_searches, "MAX_WAITING", 0)
+    examiner, opened = app.extensions["examiner"], []
+    shown = examiner.shown
+    monkeypatch.setattr(examiner, "shown", lambda picture: opened.append(1) or shown(picture))
+    answers = [send(client, foreign) for _ in range(5)]
+    assert {(each.status_code, each.headers["Retry-After"]) for each in answers} == {(503, "20")}
+    assert len(opened) == 1
+    with redis.Redis.from_url(settings().redis_url) as kept:
+        name = f"verify:report:{hashlib.sha256(foreign).hexdigest()}"
+        assert 0 < kept.ttl(name) <= 20
+        kept.delete(name)  # as after 20 seconds
+    monkeypatch.setattr(deep_searches, "MAX_WAITING", 20)
+    assert answered(client, foreign)["deep"]["status"] == "queued"
 
 
 def test_without_redis_only_delivered_files_are_recognised(

@@ -44,6 +44,8 @@ SAME_UPLOAD_SECONDS, TURN_SECONDS = 8.0, 8.0
 MAX_AT_ONCE = 8
 RETRY_AFTER_SECONDS = 5
 
+_REFUSED = b"refused"  # the cached answer of an upload whose deep search the full queue refused
+
 _turn = threading.BoundedSemaphore(1)
 """A process examines one picture at a time: its requests share one interpreter."""
 
@@ -142,7 +144,11 @@ def _examined_once(
         cached = _recalled(request.cache, name)
         if cached is None:
             report, picture = _examined(request.registry, upload, header)
-            cached = report, None if report.findings else _queued_search(request, picture)
+            try:
+                cached = report, None if report.findings else _queued_search(request, picture)
+            except ServiceUnavailable:
+                request.cache.put(name, _REFUSED, seconds=deep_searches.RETRY_AFTER_SECONDS)
+                raise
             values = {"report": report.to_json(), "search_id": cached[1]}
             request.cache.put(name, orjson.dumps(values))
     return cached
@@ -152,6 +158,8 @@ def _recalled(cache: Cache, name: str) -> tuple[Report, str | None] | None:
     value = cache.get(name)
     if value is None:
         return None
+    if value == _REFUSED:
+        raise ServiceUnavailable(retry_after=deep_searches.RETRY_AFTER_SECONDS)
     values = orjson.loads(value)
     return Report.from_json(values["report"]), values["search_id"]
 

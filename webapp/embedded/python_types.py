@@ -62,7 +62,7 @@ class PythonTypes:
         return PLAIN.get(kind, "Any")
 
     def _definition(self, name: str, schema: Schema) -> str:
-        described = schema.get("description", "")
+        described = schema.get("description", f"{name}.")
         if "properties" not in schema:
             first, _, _ = described.partition("\n\n")
             return f"{comment(first)}{name}: TypeAlias = {self.of(schema)}\n"

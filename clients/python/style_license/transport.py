@@ -147,7 +147,7 @@ class Transport:
         if "ETag" in answer.headers:
             self._remembered[url] = answer
         if len(self._remembered) > MAX_REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
+            self._remembered.pop(next(iter(self._remembered), ""), None)
         return answer
 
     def _send(

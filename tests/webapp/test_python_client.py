@@ -104,6 +104,8 @@ def test_an_order_that_is_sent_again_orders_nothing_new(shop):
 def test_a_file_that_is_not_the_picture_is_not_genuine(shop):
     with Site(shop.address, shop.key) as site:
         picture = site.order(shop.style_id, ["boat"])[0]
+        with pytest.raises(NotGenuine, match="not completed"):
+            site.verify(b"", picture.license_id)
         delivered(shop, picture.id)
         picture = site.picture(picture.id)
         content = site.download(picture.id)

@@ -151,8 +151,10 @@ class Site(Operations):
             image_sha256=view["image"]["sha256"],
         )
 
-    def verify(self, content: bytes, license_id: str) -> Certificate:
+    def verify(self, content: bytes, license_id: str | None) -> Certificate:
         """Return the certificate of exactly this file. Raises NotGenuine if it is not valid."""
+        if license_id is None:
+            raise NotGenuine("a picture that is not completed has no certificate")
         certificate = self.certificate(license_id)
         if hashlib.sha256(content).hexdigest() != certificate.image_sha256:
             raise NotGenuine(f"the file is not the picture of {license_id}")

@@ -26,7 +26,7 @@ SBOM ?= var/sbom
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test test-long browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long chaos-storm deploy backup base-backup restore recover recovered restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-dispatch bench-queries bench-pages bench-migrations bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test test-long browser sure format lint types contracts audit lock sbom images env-example api-docs python-client chaos-long chaos-storm deploy backup base-backup restore recover recovered restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-dispatch bench-queries bench-pages bench-migrations bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -73,10 +73,11 @@ sure: lint types contracts env-example images test  ## all that CI runs
 format: $(INSTALLED)  ## rewrite the code in the house's format
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-lint: $(INSTALLED)  ## ruff: rules and format; docs/api.md must be up to date
+lint: $(INSTALLED)  ## ruff: rules and format; docs/api.md and the Python client must be up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m webapp.embedded.api_docs --check
+	$(BIN)/python -m webapp.embedded.python_client --check
 
 types: $(INSTALLED)  ## mypy, strict for the domain, the tasks and the engine
 	$(BIN)/mypy
@@ -90,6 +91,9 @@ env-example: $(INSTALLED)  ## .env.example must say what Settings says
 
 api-docs: $(INSTALLED)  ## the generated tables of docs/api.md, to be committed
 	$(BIN)/python -m webapp.embedded.api_docs
+
+python-client: $(INSTALLED)  ## the generated modules of clients/python, to be committed
+	$(BIN)/python -m webapp.embedded.python_client
 
 images: $(INSTALLED)  ## lint the Dockerfile, the compose files, the proxy and the workflows; needs no container engine
 	$(BIN)/hadolint docker/Dockerfile

@@ -9,7 +9,7 @@ import pytest
 import style_license
 from limits.storage import MemoryStorage
 from sqlalchemy import func, select, update
-from style_license import ApiError, NotGenuine, OrderFailed, Site
+from style_license import ApiError, NotGenuine, OrderFailed, Site, transport
 
 from tests import delivering, making
 from tests.broker import free_port
@@ -63,6 +63,7 @@ def sleeps(monkeypatch):
 
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
     monkeypatch.setattr(style_license, "time", clock)
+    monkeypatch.setattr(transport, "time", clock)
     return found
 
 
@@ -103,6 +104,8 @@ def test_an_order_that_is_sent_again_orders_nothing_new(shop):
 def test_a_file_that_is_not_the_picture_is_not_genuine(shop):
     with Site(shop.address, shop.key) as site:
         picture = site.order(shop.style_id, ["boat"])[0]
+        with pytest.raises(NotGenuine, match="not completed"):
+            site.verify(b"", picture.license_id)
         delivered(shop, picture.id)
         picture = site.picture(picture.id)
         content = site.download(picture.id)
@@ -179,7 +182,7 @@ def test_lost_connections_and_busy_answers_are_tried_again_with_the_same_key(sle
         assert site.order(4, ["boat"]) == []
     keys = {headers["Idempotency-Key"] for *_, headers in server.requests}
     assert (len(server.requests), len(keys)) == (4, 1)
-    assert sleeps.seconds == [style_license.RETRY_SECONDS] * 3
+    assert sleeps.seconds == [transport.RETRY_SECONDS] * 3
 
 
 def test_a_site_that_is_not_there_is_an_error_in_the_end(sleeps):

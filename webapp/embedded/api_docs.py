@@ -224,7 +224,7 @@ def _schemas(definitions: Mapping[str, Schema]) -> str:
     return _table(("schema", "fields"), types.rows())
 
 
-def _app() -> Flask:
+def documented_app() -> Flask:
     """Return the application with settings that name no service: none is connected to."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -241,7 +241,7 @@ def _app() -> Flask:
 def main() -> None:
     """Write the file, or check it."""
     text = FILE.read_text(encoding="utf-8")
-    current = filled(text, parts(_app()))
+    current = filled(text, parts(documented_app()))
     if "--check" not in sys.argv:
         FILE.write_text(current, encoding="utf-8")
     elif current != text:

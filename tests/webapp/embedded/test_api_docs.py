@@ -21,7 +21,7 @@ TYPES = Types(
 
 @pytest.fixture(scope="module")
 def made():
-    return api_docs.parts(api_docs._app())
+    return api_docs.parts(api_docs.documented_app())
 
 
 def test_the_file_says_what_the_application_does(made):

@@ -14,6 +14,7 @@ from webapp.domain import jobs, pipelines
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
@@ -24,8 +25,11 @@ from webapp.domain.services import (
     ledger,
     offers,
     payouts,
+    purchase_delivery,
+    purchases,
     sets_accounts,
     sets_credits,
+    sets_purchases,
     shown_artworks,
     training as training_service,
     try_outs,
@@ -119,6 +123,19 @@ def payout(session, user_id: int, amount: int = 100) -> int:
     """An open payout request of a person, who gets the tokens for it."""
     earn_tokens(session, user_id, amount)
     return payouts.request(session, user_id, amount, payouts.PayoutTerms(70, amount, 14))
+
+
+def paid(session, buyer: User, package_id: str = "basic_100") -> Purchase:
+    """A package of tokens or Sets that was paid, and delivered."""
+    if sets_purchases.is_offered(package_id):
+        made = sets_purchases.order_any(session, user=buyer, package_id=package_id)
+    else:
+        made = purchases.order_tokens(session, user_id=buyer.id, package_id=package_id)
+    made.status, made.payment_key, made.approved_at = "paid", f"key-{made.id}", jobs.NOW
+    session.flush()
+    session.refresh(made)
+    purchase_delivery.deliver(session, made)
+    return made
 
 
 def sets_account(session, *, user: User | None = None, balance: int = 10, **columns) -> SetsAccount:

@@ -228,9 +228,11 @@ STATEMENTS = (
     FROM generate_series(1, :reports) AS n""",
     """
     INSERT INTO purchases (id, order_id, user_id, package_id, amount_tokens, price_per_token,
-                           total_price, status, payment_key, expires_at, approved_at, created_at)
+                           total_price, status, payment_key, expires_at, approved_at, created_at,
+                           refund_requested_at)
     SELECT n, 'purchase-' || n, n, 'basic_100', 100, 100, 10000, 'paid', 'payment-' || n, now(),
-           now() - random() * interval '700 days', now() - interval '701 days'
+           now() - random() * interval '700 days', now() - interval '701 days',
+           CASE WHEN n % 100 = 0 THEN now() - n * interval '1 second' END
     FROM generate_series(1, :users / 2) AS n""",
     # What a person has and what a transfer changes stand together: `owner` is the person's account.
     """

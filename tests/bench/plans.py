@@ -61,6 +61,7 @@ from webapp.domain.queries import (
     payouts as payout_queries,
     purchases as purchase_queries,
     queue_positions,
+    refund_requests as refund_request_queries,
     registry,
     reports as report_queries,
     search,
@@ -409,6 +410,9 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
         "admin: ledger, one person, one kind": transfers(user_id=size.whale, kind="hold"),
         "admin: ledger, one image": transfers(generation_id=DISCUSSED_IMAGE),
         "admin: ledger, before a month": transfers(until=datetime.now(UTC) - timedelta(days=30)),
+        "admin: refund requests": lambda session, page: refund_request_queries.queue(
+            session, page=page
+        ),
         "admin: purchases, one person": lambda session, page: purchase_queries.of_user(
             session, user_id=POPULAR_STYLE, page=page
         ),

@@ -37,6 +37,7 @@ from webapp.domain.services import (
     outgoing_webhooks,
     payouts,
     purchases,
+    refund_requests,
     sets_rules,
 )
 from webapp.domain.services.sets_rules import RuleContent
@@ -67,6 +68,8 @@ SECRETS = {
     "collection": "fernhollow",
     "what a collection is about": "emberquince",
     "why a payout was declined": "quartzbramble",
+    "why a refund is asked for": "bramblewick",
+    "why a refund was declined": "cinderlark",
     "hidden collection": "saltmeadow",
     "address of a webhook": "tansyford",
 }
@@ -121,6 +124,7 @@ class World:
         self.fill_with_private_works()
         self.fill_with_a_private_album()
         self.fill_with_a_declined_payout()
+        self.fill_with_a_declined_refund()
         self.fill_with_a_webhook()
         self.files.add(making.signature_png())
         purchases.order_tokens(session, user_id=self.owner.id, package_id="basic_100")
@@ -132,6 +136,21 @@ class World:
             admin_id=self.admin.id,
             payout_id=making.payout(self.session, self.artist.id),
             reason=SECRETS["why a payout was declined"],
+        )
+
+    def fill_with_a_declined_refund(self):
+        order_id = making.paid(self.session, self.owner).order_id
+        refund_requests.request(
+            self.session,
+            user_id=self.owner.id,
+            order_id=order_id,
+            reason=SECRETS["why a refund is asked for"],
+        )
+        refund_requests.decline(
+            self.session,
+            admin_id=self.admin.id,
+            order_id=order_id,
+            note=SECRETS["why a refund was declined"],
         )
 
     def fill_with_a_webhook(self):
@@ -414,6 +433,11 @@ def test_the_owner_of_a_private_picture_finds_its_words_and_its_file(world, peop
 def test_an_artist_finds_why_a_payout_was_declined(world, people):
     wallet = walker.opened(people(world.artist), "/wallet", "browser")
     assert SECRETS["why a payout was declined"] in wallet.text
+
+
+def test_a_buyer_finds_why_a_refund_was_declined(world, people):
+    wallet = walker.opened(people(world.owner), "/wallet", "browser")
+    assert SECRETS["why a refund was declined"] in wallet.text
 
 
 def test_the_owner_of_an_album_finds_its_words(world, people):

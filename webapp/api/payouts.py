@@ -17,13 +17,13 @@ from webapp.extensions import app_settings, db
 from webapp.http import bodies, envelope
 from webapp.http.access import admin, artist, user
 from webapp.http.operations import Idempotency, operation
+from webapp.schemas.admin import Refusal
 from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.payouts import (
     DecidedPayoutAnswer,
     NewPayout,
     PayoutAnswer,
     PayoutListQuery,
-    Refusal,
     Settlement,
 )
 

@@ -206,6 +206,20 @@ class AlreadyRefunded(DomainError):
     status = HTTPStatus.CONFLICT
 
 
+class RefundRequested(DomainError):
+    """A refund of the payment `order_id` is requested already, or has begun."""
+
+    code = "REFUND_REQUESTED"
+    status = HTTPStatus.CONFLICT
+
+
+class RefundNotRequested(DomainError):
+    """There is no open refund request of the payment `order_id`."""
+
+    code = "REFUND_NOT_REQUESTED"
+    status = HTTPStatus.CONFLICT
+
+
 class DuplicateStyleName(DomainError):
     code = "DUPLICATE_STYLE_NAME"
     status = HTTPStatus.CONFLICT

@@ -7,10 +7,11 @@ from webapp.domain.models.notification import NotificationType
 from webapp.domain.queries.notifications import NotificationView
 from webapp.domain.queries.users import UserSummary
 
-# Of a decided report, and of a decided payout request.
+# Of a decided report, a decided payout request, and a refund that was asked for.
 OUTCOMES = {
     NotificationType.REPORT_DECIDED: ("upheld", "dismissed"),
     NotificationType.PAYOUT_DECIDED: ("settled", "declined", "returned"),
+    NotificationType.REFUND: ("declined",),
 }
 # Of sales of a style on a day, of a refund, and of a payout.
 NUMBERS = ("day", "sold", "earned", "refunded", "returned", "amount", "paid_krw")

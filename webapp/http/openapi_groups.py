@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     "outgoing_webhooks": "Signed messages about events, sent to a server of the caller.",
     "payments": "Buy tokens: orders, their confirmation, and the webhook of the payment provider.",
     "payouts": "Earned tokens paid out in money, and how administrators decide.",
+    "refund_requests": "Refunds of payments that buyers ask for, and how administrators decide.",
     "reports": "Report what should not be on the site.",
     "search": "Search styles and artists by a part of their names and tags.",
     "sets_accounts": "Anonymous accounts of Sets, their tokens, and adoption by a signed-in user.",

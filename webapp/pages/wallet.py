@@ -25,7 +25,7 @@ from webapp.domain.queries import (
     payments as payment_queries,
     tokens as token_queries,
 )
-from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.pagination import MAX_CURSOR, PageRequest
 from webapp.domain.queries.payments import OrderDetail
 from webapp.domain.queries.tokens import TransactionFilter
 from webapp.domain.services import (
@@ -59,9 +59,13 @@ AFTER = "after_purchase"
 
 
 class LedgerQuery(TransactionQuery):
-    """Query of the transactions: by type and by month of the reader's time zone."""
+    """Query of the transactions: by type and by month of the reader's time zone.
+
+    `payments` is the cursor of earlier payments.
+    """
 
     month: str | None = Field(None, pattern=MONTH)
+    payments: str | None = Field(None, max_length=MAX_CURSOR)
 
     @property
     def filters(self) -> TransactionFilter:
@@ -85,22 +89,26 @@ def show() -> str:
         return render_template(
             "wallet/rows.html" if query.cursor else "wallet/ledger.html", **ledger
         )
-    return _page(ledger)
+    return _page(ledger, payments=query.payments)
 
 
 def refused(problems: Problems, form: str) -> str:
-    """Return the whole wallet, with the errors of one of its forms for earned tokens."""
+    """Return the whole wallet, with the errors of one of its forms."""
     return _page(_ledger(LedgerQuery()), {form: problems})
 
 
-def _page(ledger: dict[str, object], problems: dict[str, Problems] | None = None) -> str:
-    """Return the whole wallet, with errors by form."""
+def _page(
+    ledger: dict[str, object],
+    problems: dict[str, Problems] | None = None,
+    payments: str | None = None,
+) -> str:
+    """Return the whole wallet, with errors by form, and with the payments behind a cursor."""
     page = payment_queries.own(
         db.session(),
         payment_addresses(),
         user_id=user().id,
         status=None,
-        page=PageRequest(limit=PURCHASES_SHOWN),
+        page=PageRequest(limit=PURCHASES_SHOWN, cursor=payments),
         with_abandoned=False,
     )
     order = _order(request.args.get("order", ""))
@@ -111,6 +119,7 @@ def _page(ledger: dict[str, object], problems: dict[str, Problems] | None = None
         tokens=token_queries.balance(db.session(), user().id),
         packages=packages.on_offer(),
         purchases=page.results,
+        earlier_payments=page.next_cursor,
         order=order,
         after=_after(order),
         earnings=own_earnings(),

@@ -144,6 +144,7 @@ FIELD_PROBLEMS: dict[str, LazyString] = {
     "artist_name": _("Please enter a name of 2 to 100 visible characters."),
     "contact_email": _("Please enter an e-mail address."),
     "about": _("Use at most 2,000 characters."),
+    "reason": _("Use at most 500 characters."),
     "links": _(
         "Each link needs the address of a public web page that begins with https://, of at most 300"
         " characters; its name has at most 40."

@@ -44,6 +44,12 @@ class Change(Body):
         return self.model_dump(exclude_none=True, exclude={"reason"})
 
 
+class Refusal(Body):
+    """Why a payout or a refund is declined, or a payout is taken back; the person sees it."""
+
+    reason: Reason
+
+
 class ReportDecision(Change):
     """PATCH /admin/reports/:id."""
 

@@ -124,6 +124,16 @@ class ListedOrder(OrderView):
 
     created_at: Time
     receipt_url: Url | None
+    is_refundable: bool = Field(
+        examples=[True],
+        description="paid, and the available tokens or credits are at least as many as it added",
+    )
+    is_refunding: bool = Field(
+        examples=[False], description="an administrator has begun the refund"
+    )
+    refund_requested_at: Time | None = Field(examples=[None])
+    refund_declined_at: Time | None = Field(examples=[None])
+    refund_decline_note: str | None = Field(examples=[None])
 
 
 class PaymentFailure(Answer):

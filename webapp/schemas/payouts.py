@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from webapp.domain.models.payout import MAX_NOTE, MAX_REFERENCE, PayoutStatus
-from webapp.schemas.admin import Reason
 from webapp.schemas.fields import Answer, Body, Count, Id, Name, PageQuery, PlainText, Time
 
 MAX_PAYOUT = 10**9  # tokens, or KRW, of one request
@@ -27,12 +26,6 @@ class Settlement(Body):
     paid_krw: int = Field(ge=1, le=10**12, examples=[7000])
     reference: Reference
     note: Annotated[PlainText, Field(max_length=MAX_NOTE)] = ""
-
-
-class Refusal(Body):
-    """POST /admin/payouts/:id/decline and /admin/payouts/:id/return."""
-
-    reason: Reason
 
 
 class PayoutListQuery(PageQuery):

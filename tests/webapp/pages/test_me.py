@@ -367,7 +367,7 @@ def test_an_artist_who_was_paid_reads_what_becomes_of_a_payout_that_comes_back(
 def test_who_leaves_reads_that_bought_tokens_can_be_refunded(
     buyer_client, buyer, session, ordered, amount, changes, is_refundable
 ):
-    assert "/refunds#tokens" not in Page(buyer_client.get("/me/leave")).links()
+    assert "/wallet#purchases-title" not in Page(buyer_client.get("/me/leave")).links()
     values = {"status": "paid", "payment_key": "pay_1", "approved_at": making.jobs.NOW}
     session.add(
         Purchase(
@@ -383,7 +383,7 @@ def test_who_leaves_reads_that_bought_tokens_can_be_refunded(
     )
     session.commit()
     page = Page(buyer_client.get("/me/leave"))
-    assert ("/refunds#tokens" in page.links()) is is_refundable
+    assert ("/wallet#purchases-title" in page.links()) is is_refundable
     assert ("Bought tokens can be refunded before you leave." in page.text) is is_refundable
 
 

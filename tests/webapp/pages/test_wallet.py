@@ -1,10 +1,9 @@
 import csv
 import io
 import json
-import re
 import secrets
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -209,18 +208,6 @@ def test_the_sandbox_needs_no_exception(buyer_client):
 )
 def test_old_addresses_lead_on(buyer_client, old, new):
     assert buyer_client.get(old).headers["Location"] == new
-
-
-def test_the_operator_is_asked_for_a_refund_by_mail(
-    bind, storage, shared_apps, monkeypatch, toss, session, buyer
-):
-    operator = {"TOSS_BASE_URL": toss.url, "OPERATOR_EMAIL": "help@styles.example"}
-    client = signed_in_client(bind(shared_apps.get(monkeypatch, **operator)), session, buyer)
-    client.get(choose(checkout(Page(client.get(buy(client)))), "pay"))
-    [link] = [link for link in Page(client.get("/wallet")).links() if link.startswith("mailto:")]
-    address, _, subject = link.partition("?subject=")
-    assert address == "mailto:help@styles.example"
-    assert re.fullmatch(r"Refund of payment \S+, ₩10,000", unquote(subject))
 
 
 def test_a_receipt_stands_beside_its_purchase(buyer_client):

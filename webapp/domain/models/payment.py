@@ -10,6 +10,9 @@ from webapp.domain.db import Base
 from webapp.domain.models.columns import CreatedAt, Id, Time, one_of
 from webapp.domain.models.documents import PaymentFailure
 
+# Of a refund that a buyer asks for, in characters.
+MAX_REASON, MAX_NOTE = 500, 500
+
 
 class PurchaseStatus(StrEnum):
     """The status of a purchase: paid has credited its tokens, refunded has debited them again.
@@ -57,6 +60,19 @@ class Purchase(Base):
             "approved_at IS NOT NULL)",
             name="paid_has_payment",
         ),
+        CheckConstraint(
+            "refund_requested_at IS NULL OR status IN ('paid', 'refunded')",
+            name="refund_requested_of_paid",
+        ),
+        CheckConstraint(
+            "refund_requested_at IS NOT NULL OR refund_reason IS NULL "
+            "AND refund_declined_at IS NULL",
+            name="refund_reason_of_request",
+        ),
+        CheckConstraint(
+            "(refund_declined_at IS NULL) = (refund_decline_note IS NULL)",
+            name="refund_declined_with_note",
+        ),
         Index("ix_purchases_mine", "user_id", "created_at", "id"),
         Index(
             "ix_purchases_open",
@@ -67,6 +83,13 @@ class Purchase(Base):
             "ix_purchases_refunding",
             "updated_at",
             postgresql_where="status = 'paid' AND refund_key IS NOT NULL",
+        ),
+        Index(
+            "ix_purchases_refund_requested",
+            "refund_requested_at",
+            "id",
+            postgresql_where="status = 'paid' AND refund_requested_at IS NOT NULL "
+            "AND refund_declined_at IS NULL AND refund_key IS NULL",
         ),
         Index("ix_purchases_approved", "approved_at"),
         Index("ix_purchases_refunded", "refunded_at"),
@@ -92,6 +115,14 @@ class Purchase(Base):
     )
     refund_key: Mapped[str | None] = mapped_column(
         String(64), comment="Idempotency-Key of a refund that has begun"
+    )
+    refund_requested_at: Mapped[Time | None]
+    refund_reason: Mapped[str | None] = mapped_column(
+        String(MAX_REASON), comment="what the buyer wrote"
+    )
+    refund_declined_at: Mapped[Time | None]
+    refund_decline_note: Mapped[str | None] = mapped_column(
+        String(MAX_NOTE), comment="why the request was declined, for the buyer"
     )
     receipt_url: Mapped[str | None] = mapped_column(Text)
     failure: Mapped[PaymentFailure | None] = mapped_column(JSONB)

@@ -11,27 +11,35 @@ from webapp.domain.models.payment import Purchase
 from webapp.domain.models.payout import PayoutRequest
 from webapp.domain.models.report import Report
 from webapp.domain.queries import cases as case_queries, purchases as purchase_queries
-from webapp.domain.services import heartbeats, payouts, reconciliation, stuck_jobs
+from webapp.domain.services import (
+    heartbeats,
+    payouts,
+    reconciliation,
+    refund_requests,
+    stuck_jobs,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Open cases and payout requests, payments to check, overdue jobs, errors of the ledger."""
+    """Open cases, requests of payouts and refunds, payments to check, overdue jobs, and errors."""
 
     cases: int
     payouts: int
+    refunds: int
     payments: int
     overdue_jobs: int
     ledger_errors: int
 
 
 def counts(session: Session) -> Attention:
-    """Count cases, payout requests, payments and their differences, jobs, and ledger errors."""
+    """Count cases, requests, payments and their differences, jobs, and ledger errors."""
     is_overdue = or_(*(stuck_jobs.is_overdue(each) for each in (JobState.QUEUED, JobState.RUNNING)))
     row = session.execute(
         select(
             _count(Report, case_queries.IS_OPEN, case_queries.is_first()).label("cases"),
             _count(PayoutRequest, payouts.is_open()).label("payouts"),
+            _count(Purchase, refund_requests.is_open()).label("refunds"),
             _count(Purchase, purchase_queries.is_open()).label("payments"),
             _count(Job, is_overdue).label("overdue_jobs"),
             _numbers(heartbeats.LEDGER).label("violations"),
@@ -41,6 +49,7 @@ def counts(session: Session) -> Attention:
     return Attention(
         cases=row.cases,
         payouts=row.payouts,
+        refunds=row.refunds,
         payments=row.payments + len(row.differences or {}),
         overdue_jobs=row.overdue_jobs,
         ledger_errors=sum((row.violations or {}).values()),

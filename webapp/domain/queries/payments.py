@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.gateways.payments import CANCELED_BY_BUYER
 from webapp.domain.models.documents import PaymentFailure
 from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
+from webapp.domain.queries import refund_requests
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.services import purchases
@@ -57,22 +58,29 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class ListedOrder(Order):
-    """An order in the list of its buyer."""
+    """An order in the list of its buyer.
+
+    `is_refunding`: its refund has begun. `is_refundable`: it is paid, no refund has begun, and the
+    available tokens or credits are at least as many as it added.
+    """
 
     created_at: datetime
     receipt_url: str | None
+    is_refundable: bool
+    is_refunding: bool
+    refund_requested_at: datetime | None
+    refund_declined_at: datetime | None
+    refund_decline_note: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class OrderDetail(Order):
+class OrderDetail(ListedOrder):
     """An order with its outcome.
 
     `failure` is a JSON column: `code` and `message` of the provider, and its further fields.
     """
 
-    created_at: datetime
     approved_at: datetime | None
-    receipt_url: str | None
     failure: PaymentFailure | None
 
 
@@ -99,10 +107,8 @@ def detail(session: Session, addresses: Addresses, *, user_id: int, order_id: st
     purchase = purchases.find(session, order_id, user_id=user_id)
     return extended(
         OrderDetail,
-        order(purchase, addresses),
-        created_at=purchase.created_at,
+        _listed(purchase, addresses, refund_requests.available_for(session, purchase)),
         approved_at=purchase.approved_at,
-        receipt_url=purchase.receipt_url,
         failure=purchase.failure,
     )
 
@@ -120,7 +126,9 @@ def own(
 
     Abandoned ones were canceled by the buyer, or expired without a payment.
     """
-    statement = select(*Purchase.__table__.columns).where(Purchase.user_id == user_id)
+    statement = select(
+        *Purchase.__table__.columns, refund_requests.available().label("available")
+    ).where(Purchase.user_id == user_id)
     if status is not None:
         statement = statement.where(Purchase.status == status)
     if not with_abandoned:
@@ -139,7 +147,7 @@ def own(
         },
     )
     rows = session.execute(keyset.apply(statement, page)).all()
-    return keyset.page(rows, page, lambda row: _listed(row, addresses))
+    return keyset.page(rows, page, lambda row: _listed(row, addresses, row.available))
 
 
 def has_refundable_tokens(session: Session, *, user_id: int, balance: int) -> bool:
@@ -154,10 +162,17 @@ def has_refundable_tokens(session: Session, *, user_id: int, balance: int) -> bo
     return bool(session.scalar(select(refundable)))
 
 
-def _listed(row: AnyRow, addresses: Addresses) -> ListedOrder:
+def _listed(purchase: Purchase | AnyRow, addresses: Addresses, available: int) -> ListedOrder:
+    is_paid = purchase.status == PurchaseStatus.PAID
+    amount = purchase.amount_tokens or purchase.amount_credits
     return extended(
         ListedOrder,
-        order(row, addresses),
-        created_at=row.created_at,
-        receipt_url=row.receipt_url,
+        order(purchase, addresses),
+        created_at=purchase.created_at,
+        receipt_url=purchase.receipt_url,
+        is_refundable=is_paid and purchase.refund_key is None and amount <= available,
+        is_refunding=is_paid and purchase.refund_key is not None,
+        refund_requested_at=purchase.refund_requested_at,
+        refund_declined_at=purchase.refund_declined_at,
+        refund_decline_note=purchase.refund_decline_note,
     )

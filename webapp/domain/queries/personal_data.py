@@ -154,7 +154,8 @@ def _of_shop(user_id: int) -> dict[str, AnySelect]:
             Purchase.order_id, Purchase.package_id, Purchase.product, Purchase.amount_tokens,
             Purchase.amount_credits, Purchase.total_price, Purchase.currency_code,
             Purchase.status, Purchase.created_at, Purchase.approved_at, Purchase.refunded_at,
-            Purchase.receipt_url,
+            Purchase.receipt_url, Purchase.refund_requested_at, Purchase.refund_reason,
+            Purchase.refund_declined_at, Purchase.refund_decline_note,
         ).where(Purchase.user_id == user_id).order_by(Purchase.created_at, Purchase.id),
         "payout_requests": select(
             PayoutRequest.id, PayoutRequest.amount_tokens, PayoutRequest.amount_krw,

@@ -41,6 +41,10 @@ class UserPurchase:
     created_at: datetime
     expires_at: datetime
     approved_at: datetime | None
+    refund_requested_at: datetime | None
+    refund_reason: str | None
+    refund_declined_at: datetime | None
+    refund_decline_note: str | None
     refunded_at: datetime | None
     updated_at: datetime
 
@@ -117,6 +121,10 @@ def _purchase(row: AnyRow) -> UserPurchase:
         created_at=row.created_at,
         expires_at=row.expires_at,
         approved_at=row.approved_at,
+        refund_requested_at=row.refund_requested_at,
+        refund_reason=row.refund_reason,
+        refund_declined_at=row.refund_declined_at,
+        refund_decline_note=row.refund_decline_note,
         refunded_at=row.refunded_at,
         updated_at=row.updated_at,
     )

@@ -17,8 +17,8 @@ finished: buyers have paid. A style that was trained meanwhile is inactive.
 An artist with an open payout request withdraws it first, or waits for its end. After an
 administrator has closed an account, its request is still settled or declined.
 
-In both cases pending purchases are closed without a request to the provider. A payment that is
-being confirmed at this moment is finished and then refunded (`payments`).
+In both cases requested refunds are still decided, and pending purchases are closed without a
+request to the provider. A payment that is being confirmed is finished, then refunded (`payments`).
 
 Services that write for a user call `accounts.lock_active`, and services that sell lock the style:
 a concurrent write is either committed before the account is closed, or refused.
@@ -28,17 +28,7 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    delete,
-    exists,
-    func,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from webapp.domain.errors import (
@@ -75,6 +65,7 @@ from webapp.domain.services import (
     outgoing_webhooks,
     payouts,
     purchases,
+    refund_requests,
     reports,
     sets_leaving,
     shown_artworks,
@@ -161,6 +152,7 @@ def _lock_rows(session: Session, user_id: int) -> None:
     session.execute(
         select(Comment.id).where(_by_or_to(user_id)).order_by(Comment.id).with_for_update()
     )
+    refund_requests.lock_all(session, user_id)
     if not session.scalar(select(User.is_active).where(User.id == user_id).with_for_update()):
         raise AccountInactive
     session.execute(
@@ -347,6 +339,7 @@ def _delete_person(session: Session, user_id: int) -> None:
     data_exports.delete_of_person(session, user_id)
     mail_digests.delete_of_person(session, user_id)
     reports.delete_texts(session, user_id)
+    refund_requests.delete_texts(session, user_id)
     names.release(session, user_id)
     placeholder = f"{names.DELETED}{user_id}"
     has_styles = exists().where(Style.artist_id == Artist.user_id)

@@ -191,6 +191,13 @@ DECLINE = Action(
     {},
 )
 
+DECLINE_REFUND = Action(
+    "d",
+    _("Decline"),
+    _("Nothing is refunded. The buyer keeps what was bought, and may ask again."),
+    {},
+)
+
 _DISMISS = Action(
     "d",
     _("Dismiss"),

@@ -38,7 +38,12 @@ STATES: dict[str, dict[str, LazyString]] = {
     "payout": payment_words.PAYOUT_STATES,
     "purchase": payment_words.PURCHASE_STATES,
 }
-REFUNDS: dict[str, LazyString] = {"begun": _("begun"), "refused": _("refused by the provider")}
+REFUNDS: dict[str, LazyString] = {
+    "requested": _("asked for"),
+    "declined": _("declined"),
+    "begun": _("begun"),
+    "refused": _("refused by the provider"),
+}
 
 
 def field(object_type: str, name: str) -> str:

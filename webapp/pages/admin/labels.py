@@ -32,6 +32,7 @@ DONE: dict[str, LazyString] = {
     "settled": _("Recorded as paid out. The artist was notified."),
     "settled_closed": _("Recorded as paid out. The account is closed: nobody was notified."),
     "declined": _("Declined. The artist was notified."),
+    "refund_declined": _("Declined. The buyer was notified."),
     "declined_closed": _("Declined. The account is closed: nobody was notified."),
     "returned": _("Recorded as returned by the bank. The artist was notified."),
     "returned_closed": _(

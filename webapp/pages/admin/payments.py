@@ -1,4 +1,4 @@
-"""/admin/payments: open payments, differences from the provider, and single payments."""
+"""/admin/payments: refund requests, open payments, differences from the provider, one payment."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
@@ -9,11 +9,16 @@ from werkzeug.wrappers import Response
 
 from webapp.domain.errors import NotFound
 from webapp.domain.gateways.payments import PaymentsUnavailable
-from webapp.domain.queries import purchases as purchase_queries
-from webapp.domain.services import reconciliation
+from webapp.domain.queries import (
+    purchases as purchase_queries,
+    refund_requests as refund_request_queries,
+)
+from webapp.domain.queries.pagination import MAX_CURSOR, PageRequest
+from webapp.domain.services import reconciliation, refund_requests
 from webapp.extensions import db, payment_provider, unit_of_work
-from webapp.http.access import admin, own_transactions
+from webapp.http.access import admin, own_transactions, user
 from webapp.pages.admin import forms
+from webapp.schemas.admin import Refusal
 from webapp.schemas.fields import Body, SeenText
 
 blueprint = Blueprint("payments", __name__)
@@ -25,6 +30,7 @@ class OrderQuery(Body):
     """GET /admin/payments."""
 
     order_id: Annotated[SeenText, Field(max_length=500)] | None = None
+    cursor: str | None = Field(None, max_length=MAX_CURSOR)
 
 
 class CompareQuery(Body):
@@ -37,7 +43,7 @@ class CompareQuery(Body):
 @blueprint.get("/payments")
 @admin
 def index() -> str | Response:
-    """Show open payments, and the differences of the last comparison with the provider."""
+    """Show refund requests, open payments, and the last differences from the provider."""
     query = forms.query(OrderQuery)
     if query.order_id is not None and _exists(query.order_id):
         return redirect(url_for("pages.admin.payments.show", order_id=query.order_id))
@@ -45,6 +51,9 @@ def index() -> str | Response:
     return render_template(
         "admin/payments.html",
         unknown=query.order_id,
+        refund_requests=refund_request_queries.queue(
+            db.session(), page=PageRequest(cursor=query.cursor)
+        ),
         purchases=purchase_queries.without_outcome(db.session()),
         last=reconciliation.last_comparison(db.session()),
         since=today - DAY,
@@ -89,3 +98,18 @@ def show(order_id: str) -> str:
     return render_template(
         "admin/payment.html", purchase=purchase_queries.one(db.session(), order_id=order_id)
     )
+
+
+@blueprint.post("/payments/<order_id>/decline-refund")
+@admin
+def decline_refund(order_id: str) -> Response:
+    """Decline a refund request, with a reason for the buyer."""
+
+    def action() -> str:
+        form = forms.form(Refusal)
+        is_told = refund_requests.decline(
+            db.session(), admin_id=user().id, order_id=order_id, note=form.reason
+        )
+        return "refund_declined" if is_told else "declined_closed"
+
+    return forms.respond(action)

@@ -11,7 +11,8 @@ from webapp.extensions import db
 from webapp.http import bodies
 from webapp.http.access import admin, user
 from webapp.pages.admin import forms
-from webapp.schemas.payouts import PayoutListQuery, Refusal, Settlement
+from webapp.schemas.admin import Refusal
+from webapp.schemas.payouts import PayoutListQuery, Settlement
 
 blueprint = Blueprint("payouts", __name__)
 

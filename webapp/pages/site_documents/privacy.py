@@ -245,7 +245,32 @@ _OTHERS_WITH_MAILS = replace(
         *_OTHERS.points[2:],
     ),
 )
+_STORED_WITH_REFUND_REQUESTS = replace(
+    _STORED_TODAY,
+    points=(
+        *_STORED_TODAY.points,
+        _(
+            "What you write when you ask for the refund of a payment, which administrators read,"
+            " and their answer."
+        ),
+    ),
+)
 VERSIONS: Versions = {
+    "2026-12-01": Document(
+        title=_("Privacy policy"),
+        summary=_("What this site stores about you, who sees it, and when it is deleted."),
+        sections=(
+            _WHO,
+            _STORED_WITH_REFUND_REQUESTS,
+            _SEEN_WITH_COLLECTIONS,
+            _VERIFIED,
+            _MAILS,
+            _OTHERS_WITH_MAILS,
+            _BROWSER,
+            _DELETED,
+            _CHOICES_WITH_COLLECTIONS,
+        ),
+    ),
     "2026-11-30": Document(
         title=_("Privacy policy"),
         summary=_("What this site stores about you, who sees it, and when it is deleted."),

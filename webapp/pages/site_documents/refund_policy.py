@@ -1,5 +1,7 @@
 """/refunds: what is refunded, by whom and until when."""
 
+from dataclasses import replace
+
 from flask_babel import lazy_gettext as _
 
 from webapp.pages.site_documents.texts import Document, Link, Section, Versions
@@ -106,7 +108,38 @@ _DEADLINES = Section(
         _("Rights that the law gives you are not limited by this policy."),
     ),
 )
+_TOKENS_BY_REQUEST = replace(
+    _TOKENS,
+    points=(
+        *_TOKENS.points[:-1],
+        _(
+            "Ask for it in your wallet, beside the payment. An administrator makes the refund or"
+            " says why not, and you are notified. Until then you can withdraw the request."
+        ),
+    ),
+    links=(Link("/wallet#purchases-title", _("Wallet")),),
+)
+_SETS_BY_REQUEST = replace(
+    _SETS,
+    points=(
+        *_SETS.points[:3],
+        _("Ask for it in your wallet, beside the payment, as for tokens."),
+        *_SETS.points[3:],
+    ),
+)
 VERSIONS: Versions = {
+    "2026-12-01": Document(
+        title=_("Refund policy"),
+        summary=_("When you get tokens, credits or money back, and what you need to do for it."),
+        sections=(
+            _PICTURES,
+            _DELIVERED,
+            _TOKENS_BY_REQUEST,
+            _SETS_BY_REQUEST,
+            _PAYMENTS,
+            _DEADLINES,
+        ),
+    ),
     "2026-11-30": Document(
         title=_("Refund policy"),
         summary=_("When you get tokens, credits or money back, and what you need to do for it."),

@@ -3,12 +3,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from tests import making
 from tests.toss import toss_server
 from tests.webapp.pages.reading import Page
 from webapp.domain import jobs
 from webapp.domain.gateways.payments import TossPayments
 from webapp.domain.models.payment import Purchase
-from webapp.domain.services import purchases, reconciliation
+from webapp.domain.services import leaving, purchases, reconciliation, refund_requests
 from webapp.domain.services.reconciliation import Difference, Kind
 
 
@@ -112,3 +113,124 @@ def test_one_purchase_is_shown_whole(admin_client, order, buyer):
         in Page(admin_client.get(f"/admin/payments/{paid}")).links()
     )
     assert admin_client.get("/admin/payments/P_none").status_code == 404
+
+
+@pytest.fixture
+def requested(session, buyer):
+    """A hundred tokens whose buyer asks for the money."""
+    made = making.paid(session, buyer)
+    refund_requests.request(
+        session, user_id=buyer.id, order_id=made.order_id, reason="The wrong <b>package</b>."
+    )
+    session.commit()
+    return made
+
+
+def test_refund_requests_come_first_with_their_reason(admin_client, requested, buyer):
+    page = Page(admin_client.get("/admin/payments"))
+    assert page.text.index("Refund requests") < page.text.index("Open payments")
+    assert "100 tokens, ₩10,000" in page.text
+    assert "The wrong <b>package</b>." in page.text
+    assert "Available tokens: 200." in page.text
+    assert "Too few for the refund." not in page.text
+    assert {
+        f"/admin/payments/{requested.order_id}",
+        f"/admin/refund?order_id={requested.order_id}",
+        f"/admin/users/{buyer.id}",
+    } <= set(page.links())
+    assert page.own_code() == []
+    assert "Refunds requested 1" in Page(admin_client.get("/admin")).text
+    one = Page(admin_client.get(f"/admin/payments/{requested.order_id}"))
+    assert "Refund requested" in one.text
+    assert "The wrong <b>package</b>." in one.text
+    refunding = Page(admin_client.get(f"/admin/refund?order_id={requested.order_id}"))
+    assert "The buyer asked for it" in refunding.text
+    assert "The wrong <b>package</b>." in refunding.text
+
+
+def test_without_requests_it_says_so(admin_client, session, buyer):
+    making.paid(session, buyer)
+    session.commit()
+    assert "No refund requests." in Page(admin_client.get("/admin/payments")).text
+    assert "Refunds requested 0" in Page(admin_client.get("/admin")).text
+
+
+def test_it_is_told_if_the_tokens_are_spent(admin_client, requested, session):
+    making.take_tokens(session, requested.user_id, 101)
+    session.commit()
+    page = Page(admin_client.get("/admin/payments"))
+    assert "Available tokens: 99. Too few for the refund." in page.text
+
+
+def test_credits_of_sets_are_named(admin_client, session, buyer):
+    bought = making.paid(session, buyer, "credits_100")
+    refund_requests.request(session, user_id=buyer.id, order_id=bought.order_id, reason="")
+    session.commit()
+    page = Page(admin_client.get("/admin/payments"))
+    assert "100 credits for Sets" in page.text
+    assert "Credits left: " in page.text
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_request_is_declined_with_a_reason(press, requested, session, log, in_place):
+    target = f"/admin/payments/{requested.order_id}/decline-refund"
+    answer = press("/admin/payments", target, in_place=in_place, reason="Used since.")
+    if in_place:
+        assert "Declined. The buyer was notified." in Page(answer).text
+    else:
+        assert answer.location == "/admin/payments?done=refund_declined"
+    assert log() == [
+        (
+            "purchase",
+            str(requested.id),
+            {"refund": "declined", "order_id": requested.order_id},
+            "Used since.",
+        )
+    ]
+    assert purchases.find(session, requested.order_id).refund_decline_note == "Used since."
+
+
+def test_a_decline_is_read_on_the_payment_and_in_the_log(admin_client, press, requested):
+    press("/admin/payments", f"/admin/payments/{requested.order_id}/decline-refund")
+    assert "No refund requests." in Page(admin_client.get("/admin/payments")).text
+    one = Page(admin_client.get(f"/admin/payments/{requested.order_id}"))
+    assert "Refund declined" in one.text
+    assert "Seen by two people." in one.text
+    logged = Page(admin_client.get("/admin/log")).text
+    assert "asked for" in logged
+    assert "declined" in logged
+
+
+def test_a_decline_without_a_reason_or_of_a_withdrawn_request_is_refused(
+    admin_client, press, requested, session
+):
+    target = f"/admin/payments/{requested.order_id}/decline-refund"
+    refused = press("/admin/payments", target, in_place=True, reason="")
+    assert refused.status_code == 422
+    assert "Please enter a reason" in Page(refused).text
+    refund_requests.withdraw(session, user_id=requested.user_id, order_id=requested.order_id)
+    session.commit()
+    token = {"csrf_token": admin_client.csrf_token, "reason": "Used since."}
+    refused = admin_client.post(target, data=token, headers={"HX-Request": "true"})
+    assert refused.status_code == 409
+    assert "There is no open refund request of this payment." in Page(refused).text
+
+
+def test_of_a_closed_account_nobody_is_told(press, requested, session, admin_client):
+    leaving.deactivate(session, requested.user_id)
+    session.commit()
+    assert "nobody is notified" in Page(admin_client.get("/admin/payments")).text
+    target = f"/admin/payments/{requested.order_id}/decline-refund"
+    answer = press("/admin/payments", target, in_place=True)
+    assert "The account is closed: nobody was notified." in Page(answer).text
+
+
+def test_many_requests_have_pages(admin_client, session, buyer):
+    for _ in range(21):
+        made = making.paid(session, buyer)
+        refund_requests.request(session, user_id=buyer.id, order_id=made.order_id, reason="")
+    session.commit()
+    page = Page(admin_client.get("/admin/payments"))
+    assert made.order_id not in page.text
+    [following] = [link for link in page.links() if "cursor=" in link]
+    assert made.order_id in Page(admin_client.get(following)).text

@@ -142,6 +142,7 @@ def frame() -> dict[str, object]:
         "moment": clock.moment,
         "time_of_day": clock.time_of_day,
         "utc": clock.utc,
+        "zoned": clock.zoned,
         "market": clock.market,
         "market_day": clock.market_day,
         "here": here,

@@ -37,6 +37,22 @@ def test_times_are_read_off_the_readers_clock(somewhere, zone, read):
     assert somewhere(zone, lambda: clock.utc(NEW_YEAR)) == "2025-12-31 23:30 UTC"
 
 
+@pytest.mark.parametrize(
+    "zone, language, read",
+    [
+        (None, "ko", "2025-12-31 23:30 UTC"),
+        ("Asia/Seoul", "en", "2026-01-01 08:30 (Seoul time)"),
+        ("Asia/Seoul", "ko", "2026-01-01 08:30 (서울 시간)"),
+        ("America/New_York", "en", "2025-12-31 18:30 (New York time)"),
+    ],
+)
+def test_where_a_time_proves_something_its_zone_is_named(app, zone, language, read):
+    cookies = f"timezone={zone}" if zone else ""
+    with app.test_request_context(headers={"Cookie": cookies, "Accept-Language": language}):
+        assert clock.zoned(NEW_YEAR) == read
+        assert clock.market_time(NEW_YEAR).startswith("2026-01-01 08:30 (")
+
+
 def test_months_begin_where_the_reader_is(somewhere):
     def months():
         month = clock.month_of(NEW_YEAR)

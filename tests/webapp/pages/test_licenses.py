@@ -21,6 +21,25 @@ def test_a_certificate_says_who_licensed_what_to_whom(client, image, artist):
     assert "/licenses/terms/commercial/2026-11" in page.links()
 
 
+@pytest.mark.parametrize(
+    "language, named", [("en", "18:05 (Seoul time)"), ("ko", "18:05 (서울 시간)")]
+)
+def test_all_pages_of_certificates_name_the_readers_zone_and_its_file_utc(
+    buyer_client, session, image, language, named
+):
+    issued = datetime(2026, 11, 3, 9, 5, tzinfo=UTC)
+    session.execute(update(Certificate).values(issued_at=issued))
+    session.commit()
+    buyer_client.set_cookie("timezone", "Asia/Seoul")
+    for path in (f"/l/{image.license_public_id}", "/me/licenses"):
+        text = Page(buyer_client.get(path, headers={"Accept-Language": language})).text
+        assert f"2026-11-03 {named}" in text
+        assert "UTC" not in text
+    answer = buyer_client.get(f"/api/v1/licenses/{image.license_public_id}")
+    assert answer.json["data"]["issued_at"].startswith("2026-11-03T09:05:00")
+    assert answer.json["data"]["issued_at"].endswith(("Z", "+00:00"))
+
+
 def test_a_certificate_names_its_licensee_by_both_names(client, session, image, buyer):
     buyer.display_name = "서하늘"
     session.commit()

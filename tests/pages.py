@@ -39,6 +39,7 @@ PAGES = (
     Page("collections-of-an-image", "/g/{image}/collections", BUYER),
     Page("comment", "/comments/{comment}", BUYER),
     Page("report", "/report?target_type=generation&target_id={image}", BUYER),
+    Page("report-of-a-visitor", "/report?target_type=generation&target_id={image}"),
     Page("styles", "/styles"),
     Page("styles-found", "/styles?q=pa"),
     Page("styles-of-an-artist", "/styles", ARTIST),

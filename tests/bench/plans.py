@@ -455,6 +455,9 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
             viewer=Viewer(size.whale, is_admin=True),
             period=style_statistics.Period.QUARTER,
         ),
+        "first view of a style": lambda session: style_statistics.first_view(
+            session, POPULAR_STYLE
+        ),
         "training under way": training_queries.under_way,
         "positions in the queue": lambda session: queue_positions.of_waiting(
             session, JobKind.GENERATION, range(size.generations - 23, size.generations + 1)

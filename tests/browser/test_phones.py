@@ -117,6 +117,7 @@ def test_only_who_has_keys_and_a_mouse_reads_of_them(visit, cookies, places, siz
     beginner.open("/studio/new")
     for visitor, said in (
         (buyer, "Press Tab to complete a word."),
+        (buyer, "Ctrl + Enter orders."),
         (beginner, "Drop them here, or paste."),
     ):
         expect(visitor.text(said)).to_be_visible(visible=size != PHONE)

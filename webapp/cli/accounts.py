@@ -12,8 +12,8 @@ from webapp.domain.models.account import Role, User
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.services import ledger, sets_accounts, sets_credits
 
-admin = AppGroup("admin", help="Operator commands on accounts.")
-user = AppGroup("user", help="Accounts.")
+admin = AppGroup("admin", help="Give tokens, or credits for Sets.")
+user = AppGroup("user", help="Change the role of an account.")
 
 
 def find_user(session: Session, email: str) -> User:
@@ -50,7 +50,10 @@ def grant_tokens(email: str, amount: int, key: str) -> None:
     "--key", default=lambda: str(ULID()), help="Idempotency key: the same key grants only once."
 )
 def grant_credits(account: str, amount: int, key: str) -> None:
-    """Give credits for Sets to ACCOUNT: an id such as u_7Kq2…, or a user's e-mail address."""
+    """Give credits for Sets to ACCOUNT.
+
+    ACCOUNT is an id such as u_7Kq2…, or the e-mail address of a user.
+    """
     try:
         with unit_of_work() as session:
             owner = _sets_account(session, account)

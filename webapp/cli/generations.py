@@ -16,7 +16,7 @@ from webapp.domain.models.style import LicenseType
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import generations, previews
 
-generation = AppGroup("generation", help="Pictures.")
+generation = AppGroup("generation", help="Order pictures.")
 FINISHED = frozenset(
     {GenerationStatus.COMPLETED, GenerationStatus.FAILED, GenerationStatus.CANCELED}
 )
@@ -26,9 +26,14 @@ FINISHED = frozenset(
 @click.argument("style_id", type=int)
 @click.option("--buyer", "email", required=True, help="E-mail address of the buyer.")
 @click.option("--tags", required=True, help="Prompt: English tags, separated by commas.")
-@click.option("--ratio", default="1:1", type=click.Choice([ratio.value for ratio in AspectRatio]))
-@click.option("--count", default=1, type=click.IntRange(1, 4))
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1))
+@click.option(
+    "--ratio", default="1:1", show_default=True,
+    type=click.Choice([ratio.value for ratio in AspectRatio]), help="Width to height.",
+)  # fmt: skip
+@click.option(
+    "--count", default=1, show_default=True, type=click.IntRange(1, 4), help="How many pictures."
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the first; default: random.")
 @click.option(
     "--license", "license_type", type=click.Choice([kind.value for kind in LicenseType]),
     help="Licence; by default the personal one, if the style sells it.",

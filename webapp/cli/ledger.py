@@ -12,14 +12,17 @@ from webapp.domain.models.ledger_seal import LedgerSeal
 from webapp.domain.models.sets_account import SetsCreditEntry
 from webapp.domain.services import ledger_check, ledger_proof
 
-ledger = AppGroup("ledger", help="Tokens and credits.")
+ledger = AppGroup("ledger", help="Check the ledgers of tokens and credits.")
 
 
 @ledger.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 @click.option("--full", is_flag=True, help="Also prove sealed periods, all rows piece by piece.")
 def check(*, as_json: bool, full: bool) -> None:
-    """Check every invariant; exit 1 and name each violation if one is broken."""
+    """Check every invariant of the ledgers.
+
+    Each violation is named, with exit status 1.
+    """
     with unit_of_work() as session:
         violations = ledger_check.check(session)
     if full:

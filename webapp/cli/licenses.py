@@ -12,7 +12,7 @@ from webapp.domain.models.account import Role
 from webapp.domain.services import certificate_files, moderation
 from webapp.domain.settings import settings
 
-license = AppGroup("license", help="Certificates.")  # noqa: A001 - the noun of the field
+license = AppGroup("license", help="Revoke certificates, and check their files.")  # noqa: A001 - the noun of the field
 MAX_REASON = 500
 SHOWN_PROBLEMS = 20
 
@@ -22,7 +22,10 @@ SHOWN_PROBLEMS = 20
 @click.option("--reason", required=True, help="Why; it is kept in the audit log.")
 @click.option("--admin", "email", required=True, help="E-mail address of who decided it.")
 def revoke(public_id: str, reason: str, email: str) -> None:
-    """Revoke the certificate PUBLIC_ID; everybody sees that it is revoked."""
+    """Revoke the certificate PUBLIC_ID.
+
+    Everybody sees that it is revoked.
+    """
     if not 0 < len(reason.strip()) <= MAX_REASON:
         raise click.UsageError(f"The reason has 1 to {MAX_REASON} characters.")
     try:
@@ -41,7 +44,10 @@ def revoke(public_id: str, reason: str, email: str) -> None:
 @license.command("check-files")
 @click.option("--sizes-only", is_flag=True, help="Only ask for sizes: quick, but proves less.")
 def check_files(*, sizes_only: bool) -> None:
-    """Compare the picture of every certificate with its hash; exit 1 and name those that differ."""
+    """Compare pictures with the hashes of certificates.
+
+    The picture of every certificate is read. Those that differ are named, with exit status 1.
+    """
     with Progress(transient=True) as progress:
         bar = progress.add_task("pictures", total=None)
         try:

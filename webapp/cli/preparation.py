@@ -36,10 +36,10 @@ EPOCH_TIMEOUT = "600s"
 @click.command("prepare")
 @with_appcontext
 def prepare() -> None:
-    """Run the migrations and create the bucket; safe to repeat.
+    """Run the migrations and create the bucket.
 
-    Begins an epoch if the database has been moved, as `flask restored` does. Waits up to a minute
-    for a lock that a migration needs, and for a storage that is still starting.
+    Safe to repeat. Begins an epoch if the database has been moved, as `flask restored` does. Waits
+    up to a minute for a lock that a migration needs, and for a storage that is still starting.
     """
     _migrate()
     _begin_epoch(epochs.begin_if_moved)
@@ -53,10 +53,10 @@ def prepare() -> None:
 @click.command("restored")
 @with_appcontext
 def restored() -> None:
-    """Begin an epoch after a restore: no id and no fence from before is given again.
+    """Begin an epoch, after a restore.
 
-    Run it before any other process of the site starts; `flask prepare` does so by itself where it
-    can see that the database has been moved.
+    No id and no fence from before is given again. Run it before any other process of the site
+    starts; `flask prepare` does so by itself where it can see that the database has been moved.
     """
     _migrate()
     _begin_epoch(epochs.begin)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from webapp.cli import tables
+
 POLL_SECONDS = 0.5
 
 
@@ -28,7 +30,7 @@ def watch(read: Callable[[], list[JobProgress]]) -> list[JobProgress]:
         TextColumn("{task.fields[status]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns) as bars:
+    with Progress(*columns, console=tables.console()) as bars:
         bar_ids = [bars.add_task(job.label, total=100, status=job.status) for job in read()]
         while True:
             jobs = read()

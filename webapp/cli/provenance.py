@@ -12,12 +12,15 @@ from webapp.domain.settings import settings
 
 SHOWN_MISSING = 20
 
-provenance = AppGroup("provenance", help="The registry of delivered pictures.")
+provenance = AppGroup("provenance", help="Complete the registry of delivered pictures.")
 
 
 @provenance.command("backfill")
 def backfill() -> None:
-    """Record missing hashes of old pictures; their files are not changed. Can be interrupted."""
+    """Record missing hashes of old pictures.
+
+    Their files are not changed. Can be interrupted.
+    """
     with unit_of_work() as session:
         total = registry_queries.count_unhashed(session)
     with Progress() as progress:

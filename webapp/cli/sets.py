@@ -39,7 +39,7 @@ from webapp.schemas.fields import Body
 from webapp.schemas.sets_instances import ClickPoint
 from webapp.schemas.sets_jobs import RuleBody, TemplateId
 
-sets = AppGroup("sets", help="Photo albums.")
+sets = AppGroup("sets", help="Edit photo albums by rules.")
 CONTENT_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 REQUEST_ID = "command-line"
 SHARE = {
@@ -87,7 +87,9 @@ class AlbumFile:
 )  # fmt: skip
 @click.option("--user", "email", required=True, help="E-mail address of the account that pays.")
 def apply(album: Path, preset: str, rule_file: Path, out: Path, email: str) -> None:
-    """Apply one rule to all photos of ALBUM with the workers of this site; one credit per photo.
+    """Apply one rule to all photos of ALBUM.
+
+    The workers of this site do it, for one credit per photo.
 
     The photos of a folder inside ALBUM form a group of that name. Concepts that no worker can find
     are selected by clicks in the rule file; the output names the photos where none was found.

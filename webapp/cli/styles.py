@@ -23,7 +23,7 @@ from webapp.domain.services import artworks, checkpoints, offers, styles, traini
 from webapp.domain.services.artworks import UploadedImage
 from webapp.domain.settings import settings
 
-style = AppGroup("style", help="Styles.")
+style = AppGroup("style", help="Train styles, try them and sell them.")
 FINISHED = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
 DEFAULT_PRICE = 20
 NOT_WAITING = (
@@ -111,7 +111,7 @@ def train(
 @style.command("show")
 @click.argument("style_id", type=int)
 def show(style_id: int) -> None:
-    """Show the state of a style and the checkpoints its artist can choose from."""
+    """Show the state and the checkpoints of a style."""
     _show(style_id)
 
 
@@ -150,13 +150,21 @@ def publish_trained(style_id: int, checkpoint: int | None, cover: int) -> None:
     type=click.IntRange(0),
     help="Training step of the checkpoint to try; default: the last.",
 )
-@click.option("--ratio", default="1:1", type=click.Choice([ratio.value for ratio in AspectRatio]))
-@click.option("--count", default=1, type=click.IntRange(1, 4))
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1))
+@click.option(
+    "--ratio", default="1:1", show_default=True,
+    type=click.Choice([ratio.value for ratio in AspectRatio]), help="Width to height.",
+)  # fmt: skip
+@click.option(
+    "--count", default=1, show_default=True, type=click.IntRange(1, 4), help="How many pictures."
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of the first; default: random.")
 def try_out(
     style_id: int, tags: str, checkpoint: int | None, ratio: str, count: int, seed: int | None
 ) -> None:
-    """Make free private test pictures in a trained style, as its artist, and wait for them."""
+    """Make free test pictures in a trained style.
+
+    They are private to its artist. The command waits for them.
+    """
     try:
         with unit_of_work() as session:
             order_id = try_outs.request(
@@ -195,10 +203,11 @@ def try_out(
 )
 @click.option("--tags", default="", help="Tags of every artwork, separated by commas.")
 def evaluate(folder: Path, out: Path, base_model: str | None, steps: int | None, tags: str) -> None:
-    """Measure how well training captures the style of the artworks of FOLDER; nothing is stored.
+    """Measure how well training captures a style.
 
-    Two thirds are used for training. The rest are held out: their tags are the prompts, and
-    they mark the best possible result.
+    The style is that of the artworks of FOLDER; nothing is stored. Two thirds are used for
+    training. The rest are held out: their tags are the prompts, and they mark the best possible
+    result.
     """
     from gpu.errors import EngineError  # torch takes seconds to import
     from gpu.evaluation.study import Subject, study_styles, write_page
@@ -225,7 +234,10 @@ def evaluate(folder: Path, out: Path, base_model: str | None, steps: int | None,
 @click.argument("style_id", type=int)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(style_id: int, file: Path) -> None:
-    """Copy the adapter of a style into FILE, in the layout other tools open."""
+    """Copy the adapter of a style into FILE.
+
+    Its layout is that which other tools open.
+    """
     with unit_of_work() as session:
         row = session.get(Style, style_id)
         if row is None or row.adapter_key is None:

@@ -2,26 +2,23 @@
 
 import click
 from flask.cli import AppGroup
-from rich.console import Console
-from rich.table import Table
 
 from celery_config import CPU_QUEUES, ROUTES, TaskName, make_celery
+from webapp.cli import tables
 from webapp.domain import relay
 from webapp.domain.db import unit_of_work
 from webapp.domain.models.job import Job
 from webapp.domain.settings import settings
 
-task = AppGroup("task", help="Celery tasks.")
+task = AppGroup("task", help="List the Celery tasks, and start one.")
 LOCAL_TASKS = [name.value for name, queue in ROUTES.items() if queue in CPU_QUEUES]
 
 
 @task.command("list")
 def list_tasks() -> None:
     """Show every task with its queue."""
-    table = Table("task", "queue")
-    for name, queue in ROUTES.items():
-        table.add_row(name.value, queue.value)
-    Console().print(table)
+    rows = [(name.value, queue.value) for name, queue in ROUTES.items()]
+    tables.show(("task", "queue"), rows)
 
 
 @task.command("call")
@@ -39,7 +36,10 @@ def call(name: str, job_id: int | None) -> None:
 @click.argument("name", type=click.Choice(LOCAL_TASKS))
 @click.option("--job", "job_id", type=int, help="The job to process, for pipeline steps.")
 def run(name: str, job_id: int | None) -> None:
-    """Run a task of the CPU pools in this process, without broker and worker."""
+    """Run a task of the CPU pools in this process.
+
+    It needs no broker and no worker.
+    """
     celery = make_celery(settings().broker_url)
     celery.loader.import_task_module("tasks.on_cpu")
     celery.finalize()

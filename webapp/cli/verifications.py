@@ -33,7 +33,9 @@ NOTES = {
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @with_appcontext
 def verify(file: Path) -> None:
-    """Find the certificates of the picture FILE by all layers, also of a part of it.
+    """Find the certificates of the picture FILE.
+
+    All layers are examined, and FILE may be a part of the picture.
 
     Exit status: 0 with a certificate, 1 without, 2 if the file is no picture within the limits.
     """

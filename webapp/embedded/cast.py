@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from gpu.pretrain.scenes import Plan
 from gpu.pretrain.styles import Style
 from gpu.pretrain.vocabulary import Colour, Place, Thing, Time
+from webapp.sandbox.google_grants import PEOPLE
 
 MINA, THEO, NOOR, SORA = (f"{name}.artist@example.com" for name in ("mina", "theo", "noor", "sora"))
 JUN, ADA, HANA, LUCA = (f"{name}.buyer@example.com" for name in ("jun", "ada", "hana", "luca"))
@@ -239,18 +240,15 @@ SETTLED = replace(
 
 
 def introductions() -> list[tuple[str, str, str]]:
-    """Return all accounts as (name, e-mail address, role), for the terminal."""
-    names = {artist.email: artist.artist_name for artist in CAST.artists}
-    lines = [
-        (
-            names[each.email],
-            each.email,
-            f"artist of “{each.style_name}”, {each.price_tokens} tokens a picture",
-        )
+    """Return all accounts as (name, e-mail address, role), for the terminal.
+
+    The name is that of the sign-in sandbox, by which the site calls them too.
+    """
+    names = {person.email: person.name for person in PEOPLE}
+    roles = {
+        each.email: f"artist of “{each.style_name}”, {each.price_tokens} tokens a picture"
         for each in CAST.artists
-    ]
-    lines += [
-        (each.email.partition(".")[0].title(), each.email, "buyer with tokens left to spend")
-        for each in CAST.buyers
-    ]
-    return [*lines, ("Admin", ADMIN, "administrator: /admin, and all that others may do")]
+    }
+    roles |= {each.email: "buyer with tokens left to spend" for each in CAST.buyers}
+    roles[ADMIN] = "administrator: /admin, and all that others may do"
+    return [(names[email], email, role) for email, role in roles.items()]

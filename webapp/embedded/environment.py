@@ -111,6 +111,8 @@ def _of_toss_sandbox(secret: str, port: int) -> dict[str, str]:
         "TOSS_BASE_URL": f"http://localhost:{port}",
         "TOSS_CLIENT_KEY": "test_ck_sandbox",
         "TOSS_SECRET_KEY": f"test_sk_{_derived(secret, 'toss sandbox')}",
+        # No money moves, and Mina of the fixture has earned 60: her wallet offers a payout.
+        "PAYOUT_MINIMUM_TOKENS": "50",
     }
 
 

@@ -80,10 +80,16 @@ def _print_accounts(stack: Stack) -> None:
     if not stack.is_all_ours:
         return
     print("\nAccounts that you may sign in as")
-    for name, email, role in introductions():
-        print(f"  {name:<16}  {email:<26}  {role}")
+    for line in account_lines(introductions()):
+        print(f"  {line}")
     print("  or any other e-mail address: a new account begins with 100 tokens")
     print("\nOn two cores a picture takes 5 to 15 seconds, a training 2 to 10 minutes.")
+
+
+def account_lines(accounts: list[tuple[str, str, str]]) -> list[str]:
+    """Return a line for each (name, e-mail address, role), in columns as wide as their longest."""
+    names, addresses, _ = (max(map(len, column)) for column in zip(*accounts, strict=True))
+    return [f"{name:<{names}}  {email:<{addresses}}  {role}" for name, email, role in accounts]
 
 
 @contextmanager

@@ -91,6 +91,8 @@ def upgrade() -> AnyResponse | tuple[str, int]:
         return redirect(url_for("pages.studio.home"))
     except (ValidationError, DomainError) as error:
         texts, status = problems.by_field(error, SIGNATURE)
+        if not problems.has_file(SIGNATURE):
+            texts |= {SIGNATURE: str(words.FIELD_PROBLEMS[SIGNATURE])}
         page = render_template("accounts/become_artist.html", values=values, problems=texts)
         return page, status
     return redirect(url_for("pages.studio.home"), 303)

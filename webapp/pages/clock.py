@@ -1,7 +1,8 @@
 """Times and dates in the reader's time zone.
 
 The browser sends its time zone in a cookie; without it, times are UTC and marked as UTC.
-Certificates and logs are UTC for everybody.
+Certificates, logs, the pages of administrators and files for programs are UTC for everybody, and
+say so. Months of statements and days of licences are those of the market, and say so.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +12,7 @@ from babel.dates import format_skeleton, get_timezone_location
 from flask import request
 from flask_babel import format_date, format_datetime, get_locale, gettext, to_user_timezone
 
+from webapp.domain import market as domain_market
 from webapp.extensions import app_settings
 
 COOKIE = "timezone"
@@ -26,6 +28,12 @@ def timezone() -> str | None:
 def moment(when: datetime) -> str:
     """Return a time to the minute in the reader's time zone."""
     return str(format_datetime(when, MINUTES)) + _mark()
+
+
+def in_zone(time: str, zone: str) -> str:
+    """Return a text of a time with the city of its time zone, in the reader's language."""
+    city = str(get_timezone_location(zone, locale=get_locale(), return_city=True))
+    return gettext("%(day)s (%(city)s time)", day=time, city=city)
 
 
 def time_of_day(when: datetime) -> str:
@@ -46,7 +54,12 @@ def market() -> str:
 
 def market_day(day: date) -> str:
     """Return a day of a licence with the city of its time zone."""
-    return gettext("%(day)s (%(city)s time)", day=day.isoformat(), city=market())
+    return in_zone(day.isoformat(), app_settings().market_timezone)
+
+
+def market_time(when: datetime) -> str:
+    """Return a time to the minute in the market's time zone, with its city."""
+    return in_zone(f"{domain_market.local(when):%Y-%m-%d %H:%M}", app_settings().market_timezone)
 
 
 def _mark() -> str:

@@ -8,9 +8,14 @@ from collections import Counter
 from flask import Blueprint, render_template, request
 
 from webapp.domain.errors import InvalidTagLanguage, NotFound, Unauthorized, ValidationFailed
-from webapp.domain.queries import feed as feed_queries, training as training_queries
+from webapp.domain.queries import (
+    feed as feed_queries,
+    styles as style_queries,
+    training as training_queries,
+)
 from webapp.domain.queries.feed import FeedCard, FeedFilter
-from webapp.domain.queries.pagination import Page
+from webapp.domain.queries.pagination import Page, PageRequest
+from webapp.domain.queries.styles import StyleCard, StyleFilter
 from webapp.domain.queries.training import TrainingUnderWay
 from webapp.domain.services.tags import MAX_NAME_TAG_LENGTH, normalise
 from webapp.extensions import app_settings, db, storage
@@ -21,7 +26,7 @@ from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import FeedQuery
 
 blueprint = Blueprint("feed", __name__)
-MAX_SUGGESTED_TAGS = 8
+MAX_SUGGESTED_TAGS, STYLES_OFFERED = 8, 3
 # Parameters that are no filters: they differ from page to page of the same list.
 PAGE_PARAMETERS = ("cursor", "limit")
 
@@ -102,7 +107,22 @@ def _render(
         usual_sort=sorting.usual(),
         problem=problem,
         training=None if is_fragment() else _training(),
+        knowing=[] if page.results else _styles_that_know(filters.tags),
     )
+
+
+def _styles_that_know(tags: list[str]) -> list[StyleCard]:
+    """Return the most popular styles on sale that have all tags, to order the first picture in."""
+    if not tags:
+        return []
+    filters = StyleFilter(sort="popular", tags=tuple(tags))
+    return style_queries.catalogue(
+        db.session(),
+        storage(),
+        filters=filters,
+        viewer=viewer(),
+        page=PageRequest(limit=STYLES_OFFERED),
+    ).results
 
 
 def _suggested_tags(chosen: list[str], page: Page[FeedCard]) -> list[str]:

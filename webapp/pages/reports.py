@@ -4,12 +4,12 @@ from flask import Blueprint, render_template, request
 from flask_babel import LazyString, gettext, lazy_gettext as _
 from pydantic import ValidationError
 
-from webapp.domain.errors import DuplicateReport, ValidationFailed
+from webapp.domain.errors import DuplicateReport, Unauthorized, ValidationFailed
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.services import reports
 from webapp.extensions import db
 from webapp.http import bodies
-from webapp.http.access import signed_in, user, viewer
+from webapp.http.access import public, signed_in, user, viewer
 from webapp.pages import problems
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems
@@ -18,6 +18,7 @@ from webapp.schemas.reports import ReportRequest
 
 blueprint = Blueprint("reports", __name__)
 MAX_CHARACTERS = 1000
+CONTINUE = "continue"  # the button of visitors, who are led to sign-in by it
 REASONS: dict[str, LazyString] = {
     ReportReason.COPYRIGHT: _("It copies somebody else's artwork"),
     ReportReason.SEXUAL: _("It is sexual"),
@@ -44,11 +45,13 @@ class Reported(Body):
 
 
 @blueprint.get("/report")
-@signed_in
+@public
 def show() -> str:
-    """Show the report form."""
+    """Show the report form; to visitors its reasons, which lead to sign-in and back to the form."""
     target = bodies.query(Reported)
     reports.check(db.session(), viewer(), target.target_type, target.target_id)
+    if viewer().user_id is None and CONTINUE in request.args:
+        raise Unauthorized
     return _form(target)
 
 
@@ -87,7 +90,9 @@ def _form(target: Reported, texts: Problems | None = None, message: str = "") ->
         title=title,
         back=path.format(target.target_id),
         reasons=REASONS,
-        form=request.form,
+        form=request.args if request.method == "GET" else request.form,
+        is_visitor=viewer().user_id is None,
+        go_on=CONTINUE,
         problems=texts or {},
         message=message,
     )

@@ -130,7 +130,7 @@ def notes(content: Content) -> Iterator[str]:
             count=format_decimal(len(content.lines)),
         )
     yield gettext("Months begin at midnight in %(city)s.", city=clock.market())
-    yield gettext("Made on %(time)s.", time=clock.utc(content.made_at))
+    yield gettext("Made on %(time)s.", time=clock.market_time(content.made_at))
 
 
 def _words(line: Line) -> str:

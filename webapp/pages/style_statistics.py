@@ -32,9 +32,18 @@ class Chart:
 def show(style_id: int) -> str:
     """Show the statistics of one's own style for a week, a month or a quarter."""
     found = _statistics(style_id)
+    has_orders_without_views = any(day.orders and not day.views for day in found.days)
+    first = (
+        style_statistics.first_view(db.session(), style_id) if has_orders_without_views else None
+    )
     return render_template(
         "studio/statistics.html",
         statistics=found,
+        first_view=first,
+        has_older_orders=any(
+            day.orders and not day.views and (first is None or day.day < first)
+            for day in found.days
+        ),
         periods=list(Period),
         charts={name: _chart(found, name) for name in ("views", "pictures")},
     )

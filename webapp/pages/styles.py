@@ -19,11 +19,13 @@ from webapp.domain.errors import (
 from webapp.domain.models.generation import AspectRatio
 from webapp.domain.prices import price_for_size
 from webapp.domain.queries import (
+    feed as feed_queries,
     search,
     style_detail,
     styles as style_queries,
     tags as tag_queries,
 )
+from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.search import FoundArtist, FoundStyle
 from webapp.domain.queries.styles import OwnStyleCard, StyleFilter
@@ -85,11 +87,26 @@ def index() -> str:
         tab="following" if query.following else sort,
         filters=query,
         narrowed=_narrowed(query),
+        has_pictures=not page.results and _has_pictures(query.tags),
         popular_tags=tag_queries.of_popular_styles(db.session(), limit=TAGS_SHOWN),
         own=_own(),
         usual_sort=sorting.usual(),
         query=fields,
     )
+
+
+def _has_pictures(tags: list[str]) -> bool:
+    """Tell whether the gallery has a picture with all tags, so that no link leads to nothing."""
+    if not tags:
+        return False
+    pictures = feed_queries.pictures(
+        db.session(),
+        storage(),
+        viewer=viewer(),
+        filters=FeedFilter(tags=tuple(tags)),
+        page=PageRequest(limit=1),
+    )
+    return bool(pictures.results)
 
 
 def _found() -> str:

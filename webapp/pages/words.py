@@ -3,6 +3,8 @@
 A failure is shown in three parts: what happened, what it cost, and what to do next.
 """
 
+from collections.abc import Sequence
+
 from flask_babel import LazyString, format_decimal, gettext, lazy_gettext as _, ngettext
 
 from webapp.domain import korean_words
@@ -229,6 +231,20 @@ def training_advice(code: str | None) -> str:
 def korean_word(tag: str) -> str | None:
     """Return the Korean word for a tag, for readers of Korean; None without one."""
     return korean_words.korean_for(tag) if localize.language() == "ko" else None
+
+
+def tag_words(tags: Sequence[str]) -> str:
+    """Return tags as one text, for titles and descriptions, each after its Korean word if any."""
+    korean = ((korean_word(tag), tag) for tag in tags)
+    return ", ".join(f"{word} {tag}" if word else tag for word, tag in korean)
+
+
+def first_tags(tags: Sequence[str], longest: int | None) -> list[str]:
+    """Return as many tags as their text has room for in `longest` characters, at least one."""
+    shown = list(tags)
+    while longest is not None and len(shown) > 1 and len(tag_words(shown)) > longest:
+        shown.pop()
+    return shown
 
 
 def in_queue(ahead: int | None, seconds: int | None) -> str:

@@ -30,14 +30,12 @@ def test_a_job_is_shown_with_every_column(committed, job_id):
         assert text in shown.output
 
 
-def test_jobs_are_listed_by_state(committed, job_id, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")  # else long words are wrapped
+def test_jobs_are_listed_by_state(committed, job_id):
     assert "render_images" in flask("list", "--state", "queued").output
     assert "render_images" not in flask("list", "--state", "running").output
 
 
-def test_the_jobs_of_one_picture_are_listed(committed, job_id, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")  # else long words are wrapped
+def test_the_jobs_of_one_picture_are_listed(committed, job_id):
     with committed.begin() as session:
         ref = session.get_one(Job, job_id).ref
     listed = flask("list", "--kind", "generation", "--ref", ref)

@@ -23,6 +23,7 @@ from webapp.embedded.cast import (
     WORKS,
     introductions,
 )
+from webapp.embedded.up import account_lines
 from webapp.sandbox.google_grants import PEOPLE
 
 ARTISTS = [artist.email for artist in CAST.artists]
@@ -67,13 +68,24 @@ def test_works_and_pictures_are_of_bright_hours():
 def test_everybody_is_introduced_with_what_they_may_do():
     told = {email: (name, role) for name, email, role in introductions()}
     assert told.keys() == {*ARTISTS, *BUYERS, ADMIN}
-    names = {person.email: person.name for person in PEOPLE}
+    assert {email: name for email, (name, _) in told.items()} == {
+        person.email: person.name for person in PEOPLE
+    }
     for artist in CAST.artists:
         name, role = told[artist.email]
-        assert name == names[artist.email] == artist.artist_name
+        assert name == artist.artist_name
         assert artist.style_name in role
         assert str(artist.price_tokens) in role
     assert "administrator" in told[ADMIN][1]
+
+
+def test_the_terminal_shows_names_and_addresses_whole_and_in_columns():
+    accounts = [*introductions(), ("A name of more than sixteen letters", "a@example.com", "buyer")]
+    lines = account_lines(accounts)
+    assert all(
+        each in line for line, account in zip(lines, accounts, strict=True) for each in account
+    )
+    assert len({line.index(role) for line, (*_, role) in zip(lines, accounts, strict=True)}) == 1
 
 
 def test_everything_ordered_is_among_the_words_of_the_base_model():

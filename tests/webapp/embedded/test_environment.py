@@ -52,6 +52,13 @@ def test_real_keys_of_toss_leave_no_trace_of_the_sandbox(make):
     assert "TOSS_BASE_URL" not in made
 
 
+def test_where_no_money_moves_a_payout_takes_less_than_the_artist_of_the_fixture_has(make):
+    assert int(make()["PAYOUT_MINIMUM_TOKENS"]) < 60
+    assert make(PAYOUT_MINIMUM_TOKENS="70")["PAYOUT_MINIMUM_TOKENS"] == "70"
+    real = make(TOSS_CLIENT_KEY="live_ck_real", TOSS_SECRET_KEY="live_sk_real")
+    assert "PAYOUT_MINIMUM_TOKENS" not in real
+
+
 def test_without_a_mail_server_mails_go_to_the_sandbox(make):
     made = make()
     assert made["SMTP_URL"] == "smtp://127.0.0.1:8025"

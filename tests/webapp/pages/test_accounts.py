@@ -150,6 +150,21 @@ def test_what_is_missing_to_become_an_artist_is_told(buyer_client, buyer, sessio
     assert session.get(Artist, buyer.id) is None
 
 
+@pytest.mark.parametrize(
+    "language, said",
+    [
+        ("en", "Please draw your signature or choose a file."),
+        ("ko", "서명을 그리거나 파일을 선택해 주세요."),
+    ],
+)
+def test_an_empty_form_to_become_an_artist_names_all_that_is_missing(buyer_client, language, said):
+    buyer_client.set_cookie("lang", language)
+    page = Page(become(buyer_client, artist_name="", signature_image=(io.BytesIO(), "")))
+    marked = [each["name"] for _, each in page.elements if each.get("aria-invalid") == "true"]
+    assert marked == ["artist_name", "signature_image"]
+    assert said in page.text
+
+
 def test_who_signs_in_is_told_what_that_accepts(client, monkeypatch):
     monkeypatch.setattr(ledger, "WELCOME_TOKENS", 41)
     page = Page(client.get("/login"))

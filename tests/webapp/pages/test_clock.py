@@ -37,6 +37,16 @@ def test_times_are_read_off_the_readers_clock(somewhere, zone, read):
     assert somewhere(zone, lambda: clock.utc(NEW_YEAR)) == "2025-12-31 23:30 UTC"
 
 
+@pytest.mark.parametrize(
+    "language, read",
+    [("en", "2026-01-01 08:30 (Seoul time)"), ("ko", "2026-01-01 08:30 (서울 시간)")],
+)
+def test_times_of_the_market_name_its_zone(app, language, read):
+    headers = {"Cookie": "timezone=America/New_York", "Accept-Language": language}
+    with app.test_request_context(headers=headers):
+        assert clock.market_time(NEW_YEAR) == read
+
+
 def test_months_begin_where_the_reader_is(somewhere):
     def months():
         month = clock.month_of(NEW_YEAR)

@@ -6,6 +6,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from tests import making
+from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
 from webapp.domain.services import accounts, leaving
 from webapp.domain.services.accounts import GoogleIdentity
@@ -53,6 +54,38 @@ ALONE = (
 @pytest.mark.parametrize("path", ALONE)
 def test_a_newcomer_is_led_on_where_nothing_exists_yet(buyer, buyer_client, path):
     walk(buyer_client, path.format(me=buyer.id))
+
+
+def links_of(client, path: str) -> list[str]:
+    """All links of the part of a page that says that nothing is there."""
+    found = EMPTY.search(client.get(path).text)
+    assert found, path
+    return LINK.findall(found[0].replace("&amp;", "&"))
+
+
+@pytest.mark.parametrize("tag", ["zeppelin", "비행선", "tag-of-nobody"])
+def test_a_tag_that_nothing_has_leads_from_neither_list_to_the_other(client, image, tag):
+    assert links_of(client, f"/?tags={tag}") == ["/", "/styles"]
+    assert links_of(client, f"/styles?tags={tag}") == ["/styles?"]
+
+
+def test_a_tag_without_pictures_leads_to_an_order_in_a_style_that_knows_it(
+    client, session, style, image
+):
+    style.tags = [*style.tags, "lighthouse"]
+    session.commit()
+    first, *others = links_of(client, "/?tags=lighthouse")
+    assert first == f"/styles/{style.id}?prompt_tags=lighthouse#generate"
+    assert others == ["/"]
+    page = Page(client.get(first))
+    assert [each["value"] for each in page.all("input", id="prompt")] == ["lighthouse"]
+
+
+def test_a_tag_without_styles_leads_to_the_pictures_that_have_it(client, session, image):
+    image.prompt_tags = ["lighthouse"]
+    session.commit()
+    assert links_of(client, "/styles?tags=lighthouse") == ["/styles?", "/?tags=lighthouse"]
+    assert way_out(client, "/?tags=lighthouse") is None
 
 
 @pytest.mark.parametrize("path", ["/studio", "/wallet", "/me", "/users/{me}", "/users/{me}?of=own"])

@@ -238,7 +238,7 @@ def test_the_owner_describes_a_picture(client, buyer_client, ordered, finish):
     assert described.headers["Location"] == address
     assert Page(client.get(address)).text.count("Evening at the pier") == 2  # in title and page
     piece = Page(buyer_client.post(action, data={"description": ""}, headers=FRAGMENT))
-    assert "Boat, sea" in piece.text
+    assert "boat, sea" in piece.text
 
 
 def test_a_description_that_is_too_long_stands_in_the_form_again(buyer_client, ordered, finish):

@@ -21,6 +21,18 @@ def test_a_certificate_says_who_licensed_what_to_whom(client, image, artist):
     assert "/licenses/terms/commercial/2026-11" in page.links()
 
 
+def test_certificates_show_the_same_time_to_every_reader(buyer_client, session, image):
+    issued = datetime(2026, 11, 3, 9, 5, tzinfo=UTC)
+    session.execute(update(Certificate).values(issued_at=issued))
+    session.commit()
+    buyer_client.set_cookie("timezone", "Asia/Seoul")
+    for path in (f"/l/{image.license_public_id}", "/me/licenses"):
+        assert "2026-11-03 09:05 UTC" in Page(buyer_client.get(path)).text
+    answer = buyer_client.get(f"/api/v1/licenses/{image.license_public_id}")
+    assert answer.json["data"]["issued_at"].startswith("2026-11-03T09:05:00")
+    assert answer.json["data"]["issued_at"].endswith(("Z", "+00:00"))
+
+
 def test_a_certificate_names_its_licensee_by_both_names(client, session, image, buyer):
     buyer.display_name = "서하늘"
     session.commit()

@@ -7,6 +7,7 @@ import pytest
 from tests import making
 from tests.pages import MOST_STATEMENTS
 from tests.statements import statements
+from tests.webapp.conftest import signed_in_client
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.payment import Purchase
@@ -14,6 +15,7 @@ from webapp.domain.models.payout import PayoutRequest, PayoutStatus
 from webapp.domain.models.style import Style
 from webapp.domain.services import leaving
 from webapp.domain.services.leaving import Outcome
+from webapp.domain.settings import settings
 from webapp.pages import payment_words
 
 
@@ -45,6 +47,24 @@ def test_an_artist_is_told_the_worth_and_asks(artist_client, earned):
     assert page.all("form", action="/wallet/payouts") == []
     assert page.own_code() == []
     assert form["method"] == "post"
+
+
+@pytest.mark.parametrize(
+    "language, sentence",
+    [
+        ("en", "50 more earned tokens until you can request a payout: it takes 200, and you have"),
+        ("ko", "수익 토큰이 50개 더 모이면 정산을 신청할 수 있습니다(최소 200개, 현재 150개)."),
+    ],
+)
+def test_who_has_too_few_earned_tokens_reads_how_many_are_missing(
+    bind, storage, shared_apps, monkeypatch, session, artist, earned, language, sentence
+):
+    app = bind(shared_apps.get(monkeypatch, PAYOUT_MINIMUM_TOKENS="200"))
+    client = signed_in_client(app, session, session.get_one(User, artist.user_id))
+    page = Page(client.get("/wallet", headers={"Accept-Language": language}))
+    assert sentence in page.text
+    assert page.all("form", action="/wallet/payouts") == []
+    settings.cache_clear()
 
 
 def test_a_form_that_is_sent_twice_is_one_request(artist_client, earned, session):

@@ -1,3 +1,5 @@
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from sqlalchemy import select
 
@@ -5,6 +7,7 @@ from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.report import Report, ReportReason, ReportTarget
 from webapp.domain.services import comments
+from webapp.domain.settings import settings
 from webapp.pages import reports
 
 FRAGMENT = {"HX-Request": "true"}
@@ -78,10 +81,51 @@ def test_what_one_cannot_see_cannot_be_reported(session, reporter_client, image)
     assert reporter_client.get("/report?target_type=planet&target_id=1").status_code == 422
 
 
-def test_a_visitor_signs_in_before_reporting(client, image):
+@pytest.mark.parametrize(
+    "language, said", [("en", "Reports need an account"), ("ko", "신고하려면 계정이 필요합니다")]
+)
+def test_a_visitor_learns_how_to_report_and_signs_in_with_the_reason_kept(
+    client, reporter_client, image, language, said
+):
+    [address] = [link for link in Page(client.get(f"/g/{image.id}")).links() if "/report" in link]
+    page = Page(client.get(address, headers={"Accept-Language": language}))
+    assert said in page.text
+    assert "/contact" in page.links()
+    assert page.all("form", method="post", action="/report") == []
+    form = {each["name"]: each["value"] for each in page.all("input", type="hidden")}
+    [button] = page.all("button", value="1")
+    answer = client.get(
+        "/report", query_string=form | {"reason": "copyright", button["name"]: button["value"]}
+    )
+    [after] = parse_qs(urlsplit(answer.location).query)["next"]
+    assert urlsplit(answer.location).path == "/login"
+    kept = Page(reporter_client.get(after))
+    [chosen] = [each["value"] for each in kept.all("input", name="reason") if "checked" in each]
+    assert chosen == "copyright"
+    assert kept.all("form", method="post", action="/report")
+
+
+def test_where_the_operator_has_an_address_a_visitor_may_write_to_it(
+    bind, shared_apps, monkeypatch, storage, image
+):
+    app = bind(shared_apps.get(monkeypatch, OPERATOR_EMAIL="help@example.com"))
     address = f"/report?target_type=generation&target_id={image.id}"
-    answer = client.get(address)
-    assert answer.headers["Location"].startswith("/login?next=/report?target_type%3Dgeneration")
+    page = Page(app.test_client().get(address))
+    assert "mailto:help@example.com" in page.links()
+    assert f"http://localhost:8000/g/{image.id}" in page.text
+    settings.cache_clear()
+
+
+def test_a_visitor_is_led_to_report_a_comment_and_sees_no_private_thing(
+    client, session, comment, image
+):
+    address = f"/report?target_type=comment&target_id={comment.id}"
+    assert address in Page(client.get(f"/g/{image.id}")).links()
+    assert client.get(address).status_code == 200
+    image.is_public = False
+    session.commit()
+    assert client.get(address).status_code == 404
+    assert client.post("/report", data={"target_type": "comment"}).status_code == 302
 
 
 def test_nobody_reports_their_own_picture(buyer_client, image):

@@ -1,12 +1,14 @@
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
 from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain import market
+from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
 from webapp.domain.models.style_view import StyleView
 from webapp.domain.services import style_views
@@ -48,6 +50,38 @@ def test_the_bars_are_those_of_the_table(artist_client, sold):
         "Pictures sold per day, highest: 3",
     ]
     assert f"{market.today()} 24 3 12.5 % 3 30" in page.text
+
+
+SINCE = {
+    "en": "Views of this style have been counted since {} (Seoul time).",
+    "ko": "이 스타일의 조회수는 {} (서울 시간)부터 집계합니다.",
+}
+NEVER = {
+    "en": "No view of this style has been counted yet.",
+    "ko": "이 스타일의 조회수는 아직 집계되지 않았습니다.",
+}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_orders_from_before_views_were_counted_are_explained(
+    session, artist_client, sold, language
+):
+    def text():
+        answer = artist_client.get(address(sold), headers={"Accept-Language": language})
+        return Page(answer).text
+
+    today = market.today()
+    said = SINCE[language].format(today)
+    assert said not in text()
+    earlier = datetime.now(UTC) - timedelta(days=3)
+    first = session.scalar(select(Generation.id).where(Generation.style_id == sold.id).limit(1))
+    session.execute(update(Generation).where(Generation.id == first).values(created_at=earlier))
+    session.commit()
+    assert said in text()
+    session.execute(delete(StyleView))
+    session.commit()
+    assert said not in text()
+    assert NEVER[language] in text()
 
 
 def test_a_style_that_nobody_saw_says_so(artist_client, style):

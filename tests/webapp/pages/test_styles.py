@@ -820,7 +820,9 @@ def test_popular_words_lead_to_styles_and_can_be_taken_off(client, session):
     assert chosen["href"] == "/styles?"
 
 
-def test_words_that_no_style_carries_lead_to_pictures_with_them(client, style):
+def test_words_that_no_style_carries_lead_to_pictures_with_them(client, session, image):
+    image.prompt_tags = ["lighthouse"]
+    session.commit()
     page = Page(client.get("/styles?tags=lighthouse"))
     assert "/?tags=lighthouse" in page.links()
     assert "/styles?" in page.links()

@@ -137,3 +137,26 @@ def test_a_cause_nobody_knows_is_still_told(app):
 def test_lengths_of_time_are_said_as_people_say_them(app, seconds, text):
     with app.test_request_context():
         assert words.duration(seconds) == text
+
+
+def test_as_many_tags_are_named_as_have_room_but_always_one():
+    tags = ["castle", "sea", "moon"]
+    assert words.first_tags(tags, 11) == ["castle", "sea"]
+    assert words.first_tags(tags, 3) == ["castle"]
+    assert words.first_tags(tags, None) == tags
+    assert words.first_tags([], 3) == []
+
+
+def test_every_hint_about_a_key_is_hidden_where_a_finger_is_the_pointer():
+    hints = {
+        text: file.name
+        for file in (WEBAPP / "templates").rglob("*.html")
+        if "admin" not in file.parts
+        for text in re.findall(r"[^>]*(?:Ctrl|press Tab|Press Tab)[^<]*", file.read_text("utf-8"))
+    }
+    assert hints
+    for text, name in hints.items():
+        page = next((WEBAPP / "templates").rglob(name)).read_text("utf-8")
+        assert f'class="keys">{text.strip()}' in page, (name, text)
+    style = (WEBAPP / "static/css/pages.css").read_text("utf-8")
+    assert "@media (pointer: coarse) { :is(.keys, .by-mouse) { display: none; } }" in style

@@ -107,6 +107,14 @@ def of_style(session: Session, *, style_id: int, viewer: Viewer, period: Period)
     )
 
 
+def first_view(session: Session, style_id: int) -> date | None:
+    """Return the first day on which a view of a style was counted; None before that.
+
+    Orders may be older: views have been counted for a shorter time, and are kept for about a year.
+    """
+    return session.scalar(select(func.min(StyleView.day)).where(StyleView.style_id == style_id))
+
+
 def _sold(style_id: int, artist_id: int, first: date) -> list[ColumnElement[bool]]:
     """Return the conditions of what was sold of a style since the beginning of a day."""
     return [

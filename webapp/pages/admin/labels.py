@@ -8,6 +8,7 @@ from webapp.domain.models.account import Role
 from webapp.domain.models.ledger import AccountKind, TransferKind
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.queries import purchases as purchase_queries
+from webapp.domain.queries.cases import Subject
 from webapp.domain.services import purchase_refunds
 from webapp.domain.services.reconciliation import Kind
 from webapp.domain.services.stuck_jobs import Trouble
@@ -167,3 +168,12 @@ def bad_form(error: ValidationError) -> str:
     """Return the text of an invalid form."""
     is_reason = any(each["loc"][:1] == ("reason",) for each in error.errors())
     return text_of(error, "reason", NEEDS_REASON) if is_reason else gettext(ValidationFailed.code)
+
+
+def subject_name(subject: Subject) -> str:
+    """Return what the subject of a case or a flag is called: pictures and comments by a number."""
+    if subject.target_type == ReportTarget.COMMENT and subject.generation_id:
+        return gettext("Comment on picture %(number)s", number=subject.generation_id)
+    if subject.target_type == ReportTarget.GENERATION:
+        return gettext("Picture %(number)s", number=subject.target_id)
+    return subject.title or str(TARGETS[subject.target_type])

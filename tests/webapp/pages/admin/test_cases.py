@@ -269,3 +269,23 @@ def test_the_numbers_of_what_waits_stand_above(admin_client, session, buyer, sty
     text = Page(admin_client.get("/admin")).text
     for said in ("Reported 1", "Payments to check 0", "Overdue jobs 1", "Ledger errors 0"):
         assert said in text
+
+
+@pytest.mark.parametrize(
+    "language, heading", [("en", "Comment on picture {}"), ("ko", "이미지 {}의 댓글")]
+)
+def test_a_comment_is_called_by_the_picture_that_it_is_on_and_not_by_the_style(
+    admin_client, session, report, comment, style, language, heading
+):
+    report("comment", comment.id)
+    told = heading.format(comment.generation_id)
+    speaks = {"Accept-Language": language}
+    for address in ("/admin", "/admin/comments"):
+        page = Page(admin_client.get(address, headers=speaks)).text
+        assert told in page
+        assert style.name not in page
+    comment.is_hidden = True
+    session.commit()
+    page = Page(admin_client.get("/admin/flagged", headers=speaks)).text
+    assert told in page
+    assert style.name not in page

@@ -27,6 +27,7 @@ from webapp.domain.services import (
     payouts,
     purchase_delivery,
     purchases,
+    refund_requests,
     sets_accounts,
     sets_credits,
     sets_purchases,
@@ -135,6 +136,13 @@ def paid(session, buyer: User, package_id: str = "basic_100") -> Purchase:
     session.flush()
     session.refresh(made)
     purchase_delivery.deliver(session, made)
+    return made
+
+
+def asked_back(session, buyer: User, reason: str = "") -> Purchase:
+    """A paid package of tokens whose refund its buyer asks for."""
+    made = paid(session, buyer)
+    refund_requests.request(session, user_id=buyer.id, order_id=made.order_id, reason=reason)
     return made
 
 

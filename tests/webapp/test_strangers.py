@@ -139,17 +139,11 @@ class World:
         )
 
     def fill_with_a_declined_refund(self):
-        order_id = making.paid(self.session, self.owner).order_id
-        refund_requests.request(
-            self.session,
-            user_id=self.owner.id,
-            order_id=order_id,
-            reason=SECRETS["why a refund is asked for"],
-        )
+        reason = SECRETS["why a refund is asked for"]
         refund_requests.decline(
             self.session,
             admin_id=self.admin.id,
-            order_id=order_id,
+            order_id=making.asked_back(self.session, self.owner, reason).order_id,
             note=SECRETS["why a refund was declined"],
         )
 

@@ -62,7 +62,7 @@ def withdraw(order_id: str) -> Response:
 
 @blueprint.get("/admin/refund-requests")
 @admin
-@operation(gives=Listed[RefundRequestAnswer], links={"order_id": "/results/0/order_id"})
+@operation(gives=Listed[RefundRequestAnswer])
 def list_all(query: PageQuery) -> Response:
     """List the open refund requests of all buyers, oldest first."""
     page = refund_request_queries.queue(db.session(), page=bodies.page(query))

@@ -75,6 +75,7 @@ def known(
     piers = collections.create(session, user=artist, name="Piers", is_public=True)
     collections.add(session, user=artist, collection_id=piers, generation_id=shown.id)
     session.commit()
+    making.asked_back(session, buyer)
     (work,) = making.artworks(session, style, count=1)
     making.show_artworks(session, style, [work], titles=["Pier"])
     session.commit()

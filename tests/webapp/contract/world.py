@@ -47,6 +47,7 @@ def made(app, session, storage) -> World:
     making.try_out(session, trained)
     payout_id = making.payout(session, owner.user_id)
     making.earn_tokens(session, owner.user_id, 1000)
+    payments = making.asked_back(session, buyer), making.paid(session, buyer)
     admin = making.user(session, role=Role.ADMIN)
     session.commit()
     people = {"buyer": buyer, "artist": session.get(User, owner.user_id), "admin": admin}
@@ -81,6 +82,7 @@ def made(app, session, storage) -> World:
             "artwork_id": [work.id for work in works],
             "notification_id": in_order(session, Notification.id),
             "payout_id": [payout_id],
+            "order_id": [each.order_id for each in payments],
             "expected_price_tokens": [
                 price_for_size(style.price_tokens, each) for each in AspectRatio
             ],

@@ -118,10 +118,7 @@ def test_one_purchase_is_shown_whole(admin_client, order, buyer):
 @pytest.fixture
 def requested(session, buyer):
     """A hundred tokens whose buyer asks for the money."""
-    made = making.paid(session, buyer)
-    refund_requests.request(
-        session, user_id=buyer.id, order_id=made.order_id, reason="The wrong <b>package</b>."
-    )
+    made = making.asked_back(session, buyer, "The wrong <b>package</b>.")
     session.commit()
     return made
 
@@ -227,8 +224,7 @@ def test_of_a_closed_account_nobody_is_told(press, requested, session, admin_cli
 
 def test_many_requests_have_pages(admin_client, session, buyer):
     for _ in range(21):
-        made = making.paid(session, buyer)
-        refund_requests.request(session, user_id=buyer.id, order_id=made.order_id, reason="")
+        made = making.asked_back(session, buyer)
     session.commit()
     page = Page(admin_client.get("/admin/payments"))
     assert made.order_id not in page.text

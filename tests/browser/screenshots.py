@@ -34,6 +34,8 @@ LOAD_ALL = """Promise.all([...document.images].map((image) => {
   return image.decode().catch(() => {});
 }))"""
 
+HEIGHT = "document.documentElement.scrollHeight"
+
 
 @contextmanager
 def inhabited_site() -> Iterator[Stack]:
@@ -57,14 +59,19 @@ def sign_in_all(browser: Browser, site: str) -> dict[str, object]:
 
 
 def photograph(visitor: Visitor, page: Page, address: str, width: int) -> None:
-    """Open a page, let its lazy pictures come, and keep it whole in both themes."""
+    """Open a page, let its lazy pictures come, and keep it whole in both themes.
+
+    The window grows to the height of the page: a screenshot with `full_page` emulates a window of
+    its own, without touch, and `(pointer: coarse)` no longer matches.
+    """
     visitor.page.goto(address, wait_until="load")
     visitor.page.evaluate(LOAD_ALL)
     for theme in THEMES:
         visitor.wear(theme)
         visitor.settle()
+        visitor.resize((width, visitor.page.evaluate(HEIGHT)))
         name = f"{page.name}-{width}-{theme}-{visitor.words.language}.png"
-        visitor.page.screenshot(path=FOLDER / name, full_page=True)
+        visitor.page.screenshot(path=FOLDER / name)
 
 
 def main() -> None:

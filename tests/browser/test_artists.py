@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.visitor import EVERYWHERE, PHONE, THEMES, TWO_WINDOWS
 from tests.images import encoded, gif, half_of, scene
-from tests.pages import BEGINNER
+from tests.pages import BEGINNER, SLOW
 from webapp.domain.services import rights
 
 # The first test waits for the whole stack and its world.
@@ -36,6 +36,12 @@ def artist(visitor):
     visitor.button("Become an artist").click()
     expect(page).to_have_url(re.compile("/studio"))
     return visitor
+
+
+def left(artist, count):
+    """How many test pictures are left, as the page says it."""
+    forms = "%(num)d free test picture left", "%(num)d free test pictures left"
+    return artist.words.many(*forms, count, num=count)
 
 
 def draw_on(page, canvas):
@@ -218,11 +224,11 @@ def decide(artist, service, name):
         assert artist.barriers() == []
         assert not artist.is_wider_than_its_window()
 
-    expect(artist.text("%(num)d left", num=8)).to_be_visible()
+    expect(artist.page.get_by_text(left(artist, 8), exact=True)).to_be_visible()
     artist.field("What should be in the picture?").fill("boat, sea")
     page.locator("#try-step").select_option(str(kept[0].step))
     artist.button("Make a free test picture").click()
-    expect(artist.text("%(num)d left", num=7)).to_be_visible()
+    expect(artist.page.get_by_text(left(artist, 7), exact=True)).to_be_visible()
     expect(page.locator(".test-pictures img")).to_be_visible(timeout=LEARNING_MS)
     assert artist.barriers() == []
 
@@ -337,3 +343,18 @@ def test_works_are_judged_at_once_as_the_server_will_judge_them(artist):
     expect(artist.heading("Tag your artworks")).to_be_visible()
     # Of a joined group, Pico would give the first button square corners.
     expect(page.locator("[data-untagged]")).to_have_css("border-radius", "16px")
+
+
+@TWO_WINDOWS
+@pytest.mark.usefixtures("places")
+def test_no_file_is_called_uploaded_before_the_site_says_which_it_has(visit, cookies):
+    artist = visit(storage_state=cookies(SLOW))
+    page, questions = artist.page, []
+    page.route("**/confirm-upload", lambda route: questions.append(route))  # noqa: PLW0108 - playwright marks its handlers
+    with artist.expecting(409):
+        artist.open("/studio/new")
+        expect(page.locator("#resume [data-state=waiting]")).to_have_count(10)
+        expect(page.locator("#resume [data-state=sent]")).to_have_count(0)
+        questions.pop().continue_()
+        expect(page.locator("#resume [data-state=lost]")).to_have_count(10)
+    artist.check_in_both_themes()

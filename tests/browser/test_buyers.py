@@ -168,6 +168,7 @@ def test_words_typed_a_moment_before_the_button_are_named_before_they_are_bought
     with buyer.expecting(422):
         buyer.button("Make 1 picture · %(total)s tokens", total=PRICE).click()
         expect(page.locator("#problem")).to_contain_text("wyvern, dragon")
+        expect(page.locator("#problem li")).to_have_count(1)
     for word in ("wyvern", "dragon"):
         expect(buyer.button("Remove %(tag)s", tag=word)).to_be_visible()
     expect(page.locator("#balance")).to_have_text(str(100 - PRICE))

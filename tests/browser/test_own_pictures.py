@@ -2,12 +2,17 @@
 
 import re
 import signal
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import select
 
+from tests import making
 from tests.browser.visitor import TWO_WINDOWS
 from tests.pages import BUYER
+from webapp.domain import jobs
+from webapp.domain.models.job import Job, JobKind, JobState
 
 # The first test waits for the whole stack and its world.
 pytestmark = pytest.mark.timeout(600)
@@ -45,6 +50,42 @@ def test_an_order_in_the_queue_says_its_place_and_can_be_canceled(visit, places,
         expect(tiles).to_have_count(left)
     expect(page.locator("#tiles .tile.canceled")).to_have_count(2)
     expect(page.locator("#balance")).to_have_text(before)
+
+
+@pytest.fixture
+def measured_pace(service, waiting_worker):
+    """The last two pictures ended half a minute after each other. Their times are those of a few
+    minutes later, so that the worker counts as alive for as long as the test takes.
+    """
+    with service.session() as session:
+        of_pictures = Job.kind == JobKind.GENERATION, Job.state == JobState.DONE
+        last = session.scalars(select(Job.id).where(*of_pictures).order_by(Job.ref.desc()).limit(2))
+        later = session.scalar(select(jobs.NOW)) + timedelta(minutes=5)
+        for number, job_id in enumerate(last):
+            ended = later - timedelta(seconds=30 * number)
+            ordered = ended - timedelta(minutes=1)
+            making.change_job(session, job_id, created_at=ordered, finished_at=ended)
+
+
+@TWO_WINDOWS
+def test_the_first_in_the_queue_says_when_it_will_probably_be_ready(visit, places, measured_pace):
+    buyer = visit()
+    buyer.sign_up(then=f"/styles/{places['style']}")
+    page = buyer.page
+    buyer.add_tag("castle")
+    page.locator("#buy").click()
+    tile = page.locator("#tiles .tile.queued")
+    ready = re.escape(buyer.words("In queue: next, ready in about %(duration)s", duration="@"))
+    said = re.compile(ready.replace("@", r"\d+\s?\S+"))
+    expect(tile).to_contain_text(said)
+    buyer.check_in_both_themes()
+    buyer.open("/me?state=making")
+    expect(page.locator("main")).to_contain_text(said)
+    buyer.check_in_both_themes()
+    page.locator(".work.queued a").first.click()
+    expect(page.locator(".tile.queued")).to_contain_text(said)
+    buyer.button("Cancel", exact=False).click()
+    expect(page.locator(".tile.canceled")).to_have_count(1)
 
 
 @TWO_WINDOWS

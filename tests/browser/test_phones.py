@@ -15,6 +15,13 @@ LOWEST_TOP = 0.6  # of the first screen, above which the first picture begins
 ROW_PIXELS = 60  # the height of one row of chips, and less than two
 
 
+TEXT_LEFT = """(element) => {
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  return Math.round(text.getBoundingClientRect().left);
+}"""
+
+
 def lightbox(visitor):
     return visitor.page.locator(".pswp--open")
 
@@ -122,3 +129,21 @@ def test_only_who_has_keys_and_a_mouse_reads_of_them(visit, cookies, places, siz
     ):
         expect(visitor.text(said)).to_be_visible(visible=size != PHONE)
         assert not visitor.is_wider_than_its_window()
+
+
+@pytest.mark.parametrize("size", [PHONE])
+def test_prices_and_quiet_buttons_begin_where_the_text_above_them_begins(visitor):
+    page = visitor.page
+    visitor.open("/styles")
+    label, footer = page.locator(".picture-grid .label").first, page.locator("footer.frame")
+    for upper, lower in (
+        (label.locator("a").first, label.locator(".money")),
+        (footer.locator("p").first, footer.locator(".choices button").first),
+    ):
+        assert lower.evaluate(TEXT_LEFT) == upper.evaluate(TEXT_LEFT)
+
+
+def test_words_of_korean_titles_are_not_cut_on_a_page_in_english(visitor):
+    visitor.open("/")
+    title = visitor.page.locator(".label .title").first
+    assert title.evaluate("(element) => getComputedStyle(element).wordBreak") == "keep-all"

@@ -37,7 +37,7 @@ def test_the_artist_sees_works_samples_and_what_was_learned(owner, style):
     assert "The palette is learned well." in page.text
     assert page.text.count("The palette is learned well.") == 1  # all three steps learned the same
     assert "Training captured only part of your style" in page.text
-    assert "8 left" in page.text
+    assert "8 free test pictures left" in page.text
     assert "Make a picture" not in page.text
 
 
@@ -124,7 +124,7 @@ def test_words_are_tried_by_a_plain_form(session, owner, style):
     made = session.scalars(select(Generation)).one()
     assert (made.prompt_tags, made.height, made.price_tokens) == (["boat", "sea"], 1024, 0)
     piece = Page(owner.get(f"/styles/{style.id}/try-outs"))
-    assert "7 left" in piece.text
+    assert "7 free test pictures left" in piece.text
     assert "In queue" in piece.text
 
 
@@ -162,6 +162,15 @@ def test_a_style_on_sale_still_shows_its_artist_the_try_outs(
     assert f"/g/{made.id}" in Page(owner.get(tried)).links()
     assert buyer_client.get(tried).status_code == 404
     assert tried not in Page(buyer_client.get(f"/styles/{style.id}")).links()
+
+
+@pytest.mark.parametrize("state", ["training", "trained"])
+def test_no_test_pictures_lead_to_the_style_where_they_are_made(session, owner, style, state):
+    session.execute(update(Style).values(training_status=state))
+    session.commit()
+    page = Page(owner.get(f"/styles/{style.id}/try-outs"))
+    assert "No test pictures yet." in page.text
+    assert [each["href"] for each in page.all("a", role="button")] == [f"/styles/{style.id}"]
 
 
 def test_the_studio_says_what_to_do(owner, style):

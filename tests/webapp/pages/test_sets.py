@@ -111,6 +111,13 @@ def test_a_signed_in_person_needs_no_token(buyer_client):
     assert told(Page(buyer_client.get("/sets")), "account", "sets-home") == {"isSignedIn": True}
 
 
+def test_only_a_visitor_is_told_that_no_account_is_needed(client, buyer_client):
+    visited, own = (Page(who.get("/sets")).text for who in (client, buyer_client))
+    assert "10 credits are free, and you need no account." in visited
+    assert "no account" not in own
+    assert "50 megapixels each. One photo costs one credit." in own
+
+
 @pytest.mark.parametrize("address", ["/sets/nothing", "/sets/job_", "/sets/job_" + "x" * 60])
 def test_what_names_no_album_is_no_page(client, address):
     assert client.get(address).status_code == 404

@@ -83,7 +83,7 @@ def test_each_room_of_the_studio_is_whole_in_both_languages(artist_client, addre
 def test_an_artist_without_styles_is_led_on(artist_client):
     page = Page(artist_client.get("/studio"))
     assert "No styles yet" in page.text
-    assert "/studio/new" in page.links()
+    assert page.links().count("/studio/new") == 1
 
 
 def test_a_new_style_shows_the_statement_that_will_be_kept(artist_client):

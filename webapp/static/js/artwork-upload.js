@@ -6,7 +6,7 @@ import { Uploader } from "./uploader.js";
 const ROUNDS = 3;
 
 // `confirm()` asks the API to start the checks. `fileOf(idx)` returns the file of an artwork or null;
-// `onChange(idx, item)` receives its progress. Resolves when the checks have started; rejects with
+// `onMissing(indexes)` receives what the server lacks at first, `onChange(idx, item)` the progress of an artwork. Resolves when the checks have started; rejects with
 // `missing`: the indexes that could not be uploaded.
 export class Undelivered extends Error {
   constructor(missing) {
@@ -15,8 +15,9 @@ export class Undelivered extends Error {
   }
 }
 
-export async function deliver({ confirmUrl, confirm = () => call("POST", confirmUrl), uploads, fileOf, onChange }) {
+export async function deliver({ confirmUrl, confirm = () => call("POST", confirmUrl), uploads, fileOf, onMissing, onChange }) {
   let wanted = uploads ?? (await missing(confirm));
+  if (wanted) onMissing?.(wanted.map((upload) => upload.idx));
   for (let round = 0; round < ROUNDS && wanted; round += 1) {
     await send(wanted, confirm, fileOf, onChange);
     wanted = await missing(confirm);

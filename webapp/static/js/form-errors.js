@@ -34,7 +34,8 @@ export function show(form, texts, fields = []) {
 }
 
 // Texts of an API error: its message, then `more`, then those of each field, which also stand beside
-// the fields of these names. “Some fields are wrong” is left out when they say what is wrong.
+// the fields of these names. “Some fields are wrong” is left out when they say what is wrong,
+// and they are left out when the message names the tags that are to blame.
 // Network errors were already shown in the toast.
 export function refused(form, error, more = []) {
   if (error.code === "NETWORK") return;
@@ -46,7 +47,7 @@ export function refused(form, error, more = []) {
   const tags = error.code === "INVALID_TAG_LANGUAGE" ? "" : error.details.tags?.join(", ");
   const message = tags ? `${error.message} (${tags})` : error.message;
   const isSaid = error.code === "VALIDATION_ERROR" && fields.length > 0;
-  show(form, [...(isSaid ? [] : [message]), ...more], fields);
+  show(form, [...(isSaid ? [] : [message]), ...more], tags ? [] : fields);
 }
 
 const descriptions = (field) => (field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);

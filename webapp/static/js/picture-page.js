@@ -1,6 +1,7 @@
 // The page of a picture: progress while it is made; share, report and comment in place.
 
 import { call } from "./api.js";
+import { cancel } from "./cancel-picture.js";
 import { follow } from "./event-stream.js";
 import "./form-dialog.js";
 
@@ -11,6 +12,7 @@ if (tile && ["queued", "processing", "retrying"].includes(tile.dataset.status)) 
     const bar = document.querySelector(".tile progress");
     if (image.progress && bar) bar.value = image.progress.progress_percent;
   }).then(() => location.reload());
+  tile.querySelector("[data-cancel]")?.addEventListener("click", (event) => cancel(event.target));
 }
 
 // ── Share ────────────────────────────────────────────────────────────────────────────────────────

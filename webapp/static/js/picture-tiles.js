@@ -1,7 +1,7 @@
 // Tiles of pictures in progress: each is replaced by its picture when it is ready.
 
 import { call } from "./api.js";
-import * as toast from "./toast.js";
+import { cancel } from "./cancel-picture.js";
 import { follow, isFinal } from "./event-stream.js";
 
 const OPEN = ["queued", "processing", "retrying"];
@@ -80,13 +80,6 @@ export async function followOpen() {
 list?.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-cancel]");
   if (!button) return;
-  button.disabled = true;
-  const id = button.dataset.cancel;
-  try {
-    await call("POST", `/api/v1/generations/${id}/cancel`);
-  } catch (error) {
-    if (error.code === "NETWORK") button.disabled = false;
-    else toast.say(error.message);
-  }
-  await refresh([id]).catch(() => {});
+  await cancel(button);
+  await refresh([button.dataset.cancel]).catch(() => {});
 });

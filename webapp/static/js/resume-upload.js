@@ -37,12 +37,15 @@ function show(idx, state, percent) {
 async function go() {
   again.hidden = lost.hidden = true;
   problems.clear(form);
-  for (const idx of rows.keys()) show(idx, "sent", 100);
+  for (const idx of rows.keys()) show(idx, "waiting", 0);
   try {
     await deliver({
       confirmUrl: `/api/v1/styles/${form.dataset.style}/confirm-upload`,
       uploads: null,
       fileOf,
+      onMissing: (missing) => {
+        for (const idx of rows.keys()) if (!missing.includes(idx)) show(idx, "sent", 100);
+      },
       onChange: (idx, item) => show(idx, item.state, item.state === "sent" ? 100 : Math.round((100 * item.loaded) / item.file.size)),
     });
     await draft.clear();

@@ -5,7 +5,7 @@ authentication. Actions share one bucket, on pages and in the API; pages that ar
 wider ones, because an open page polls every few seconds. Images are counted after the service call
 that ordered them, so a refused or replayed order costs nothing; every attempt to order is counted
 in a wider bucket. Sign-in is counted by browser, if it opened the sign-in page, and in a wider
-bucket by address; with the sandbox of the sign-in by address alone.
+bucket by address.
 
 Each bucket of a request takes two round trips to Redis: one counts, one reads the window for the
 headers. While Redis is unreachable, every process counts in its memory: strict buckets stay
@@ -26,7 +26,6 @@ from limits.strategies import MovingWindowRateLimiter
 
 from webapp.domain.errors import RateLimitExceeded
 from webapp.domain.settings import Settings
-from webapp.extensions import app_settings
 from webapp.http import browsers
 from webapp.http.buckets import (
     ANONYMOUS,
@@ -151,8 +150,7 @@ def count_request(
         count(KEYS, str(key_id))
     if is_sign_in:
         count(SIGN_INS, client_address())
-        # In the sandbox one person signs in as many: nothing is guessed there, and nobody is real.
-        if bucket is LOGIN and not app_settings().google_base_url:
+        if bucket is LOGIN:
             count(LOGIN, browsers.current() or client_address())
     elif bucket is SETS_ACCOUNTS:
         for each in (SETS_ACCOUNTS, SETS_ACCOUNTS_A_DAY):

@@ -12,7 +12,6 @@ from tests.webapp.conftest import error_code, make_app, signed_in_client
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.settings import settings
-from webapp.embedded.cast import introductions
 from webapp.http.buckets import (
     ANONYMOUS,
     ANONYMOUS_PAGES,
@@ -51,24 +50,6 @@ def test_the_sixth_login_within_five_minutes_is_refused(limited_app, address):
     assert "5 in 300 s" in message
     assert f"in {details['retry_after']} s" in message
     assert client.get("/api/v1/styles", environ_base=address).status_code == 200
-
-
-def test_with_the_sandbox_one_browser_signs_in_as_the_whole_cast_and_more(
-    bind, shared_apps, monkeypatch, address
-):
-    app = bind(
-        shared_apps.get(monkeypatch, RATE_LIMITS_ENABLED="1", GOOGLE_BASE_URL="http://localhost:1")
-    )
-    client = app.test_client()
-    assert client.get("/login", environ_base=address).status_code == 200
-    tries = 2 * len(introductions())
-    assert tries > LOGIN.limit.amount
-    codes = [client.get(LOGIN_PATH, environ_base=address).status_code for _ in range(tries)]
-    assert codes == [302] * tries
-    limits = app.extensions["rate_limits"]
-    limits.hit(SIGN_INS, address["REMOTE_ADDR"], SIGN_INS.limit.amount - tries)
-    assert client.get(LOGIN_PATH, environ_base=address).status_code == 429
-    settings.cache_clear()
 
 
 def test_browsers_at_one_address_have_separate_limits(limited_app, address):

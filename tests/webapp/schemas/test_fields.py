@@ -16,6 +16,7 @@ from webapp.schemas.fields import Body, PlainText
 # What is never stored as a person's words: compared, matched by a pattern, or judged elsewhere.
 OWN_RULE = {
     "cursor",
+    "payments",  # the wallet's second cursor
     "confirm",
     "package_id",
     "rights_statement",

@@ -10,6 +10,9 @@ from webapp.domain.signing_chain import read_chain
 from webapp.domain.whole_files import PRIVATE, write_whole
 
 LOOPBACK = "127.0.0.1"
+# Below the ports that systems give to outgoing connections (on Linux from 32768): such a connection
+# could take a port before its server starts.
+PORTS = range(10_000, 20_000)
 LEAST_SIGNING_TIME = timedelta(days=30)
 WORLD_ROOTS = Path(__file__).parent / "world_fixture" / ROOTS  # of its signed pictures, if any
 
@@ -61,11 +64,11 @@ def persisted_port(file: Path) -> int:
 
 
 def free_port() -> int:
-    """Return a loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that is free now and is given to no outgoing connection."""
+    while True:
+        port = secrets.choice(PORTS)
+        if is_free(port):
+            return port
 
 
 def is_free(port: int) -> bool:

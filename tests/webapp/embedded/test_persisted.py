@@ -72,5 +72,8 @@ def test_the_root_of_the_shipped_pictures_is_trusted_too(
     assert roots.endswith(shipped.read_bytes())
 
 
-def test_a_free_port_is_free() -> None:
-    assert is_free(free_port())
+def test_a_free_port_is_free_and_given_to_no_outgoing_connection() -> None:
+    port = free_port()
+    assert is_free(port)
+    file = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    assert not file.exists() or port < int(file.read_text().split()[0])

@@ -99,6 +99,9 @@ function wrong(of) {
 }
 
 async function next() {
+  const from = step;
+  await restored; // its works count
+  if (step !== from) return null;
   const found = wrong(step);
   if (found.length) return problems.show(form, found);
   if (step === "signature" && !(await keepSignature())) return null;
@@ -290,4 +293,4 @@ addEventListener("popstate", () => {
 });
 addEventListener("beforeunload", (event) => isSending && event.preventDefault());
 // Files may have been chosen before this script ran.
-restore().then(takeChosen);
+const restored = restore().then(takeChosen);

@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 from webapp.domain.gateways.payments import CANCELED_BY_BUYER
 from webapp.domain.models.documents import PaymentFailure
 from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
-from webapp.domain.queries import refund_requests
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
-from webapp.domain.services import purchases
+from webapp.domain.services import purchase_delivery, purchases
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def detail(session: Session, addresses: Addresses, *, user_id: int, order_id: st
     purchase = purchases.find(session, order_id, user_id=user_id)
     return extended(
         OrderDetail,
-        _listed(purchase, addresses, refund_requests.available_for(session, purchase)),
+        _listed(purchase, addresses, purchase_delivery.spendable(session, purchase)),
         approved_at=purchase.approved_at,
         failure=purchase.failure,
     )
@@ -127,7 +126,7 @@ def own(
     Abandoned ones were canceled by the buyer, or expired without a payment.
     """
     statement = select(
-        *Purchase.__table__.columns, refund_requests.available().label("available")
+        *Purchase.__table__.columns, purchase_delivery.available().label("available")
     ).where(Purchase.user_id == user_id)
     if status is not None:
         statement = statement.where(Purchase.status == status)

@@ -1,18 +1,16 @@
-"""Read the refunds that buyers ask for, and whether a buyer still has what was bought."""
+"""Read the refunds that buyers ask for."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import NotFound
 from webapp.domain.models.account import User
-from webapp.domain.models.ledger import Account, AccountKind
 from webapp.domain.models.payment import Product, Purchase
-from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
-from webapp.domain.services import refund_requests
+from webapp.domain.services import purchase_delivery, refund_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +44,6 @@ class RefundRequest:
     refund_decline_note: str | None
 
 
-def available() -> ColumnElement[int]:
-    """Return the available tokens of a purchase's buyer, or the credits of its Sets account."""
-    tokens = select(Account.balance).where(
-        Account.owner_id == Purchase.user_id, Account.kind == AccountKind.SPENDABLE
-    )
-    credits_of_sets = select(SetsAccount.credits).where(SetsAccount.id == Purchase.sets_account_id)
-    return func.coalesce(
-        case(
-            (Purchase.sets_account_id.is_(None), tokens.scalar_subquery()),
-            else_=credits_of_sets.scalar_subquery(),
-        ),
-        0,
-    )
-
-
-def available_for(session: Session, purchase: Purchase) -> int:
-    """Return what `available` selects, for one purchase."""
-    return session.scalars(
-        select(available()).select_from(Purchase).where(Purchase.id == purchase.id)
-    ).one()
-
-
 def queue(session: Session, *, page: PageRequest) -> Page[RefundRequest]:
     """List the open requests of all buyers, oldest first."""
     keyset = Keyset(
@@ -96,7 +72,7 @@ def _with_buyers() -> AnySelect:
         *Purchase.__table__.columns,
         User.username,
         User.is_active,
-        available().label("available"),
+        purchase_delivery.available().label("available"),
     ).join(User, User.id == Purchase.user_id)
 
 

@@ -6,11 +6,11 @@ transaction that changes the status of the purchase.
 
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import InsufficientTokens
-from webapp.domain.models.ledger import Transfer, TransferKind
+from webapp.domain.models.ledger import Account, AccountKind, Transfer, TransferKind
 from webapp.domain.models.payment import Product, Purchase
 from webapp.domain.models.sets_account import CreditKind, SetsAccount, SetsCreditEntry
 from webapp.domain.services import ledger, sets_credits
@@ -65,12 +65,25 @@ def amount(purchase: Purchase) -> int:
     return purchase.amount_credits if purchase.sets_account_id else purchase.amount_tokens
 
 
+def available() -> ColumnElement[int]:
+    """Return the available tokens of a purchase's buyer, or the credits of its Sets account."""
+    tokens = select(Account.balance).where(
+        Account.owner_id == Purchase.user_id, Account.kind == AccountKind.SPENDABLE
+    )
+    credits_of_sets = select(SetsAccount.credits).where(SetsAccount.id == Purchase.sets_account_id)
+    return func.coalesce(
+        case(
+            (Purchase.sets_account_id.is_(None), tokens.scalar_subquery()),
+            else_=credits_of_sets.scalar_subquery(),
+        ),
+        0,
+    )
+
+
 def spendable(session: Session, purchase: Purchase) -> int:
-    """Return the buyer's balance of tokens, or credits of Sets."""
-    if purchase.sets_account_id is None:
-        return ledger.balances(session, purchase.user_id).spendable
+    """Return what `available` selects, for one purchase."""
     return session.scalars(
-        select(SetsAccount.credits).where(SetsAccount.id == purchase.sets_account_id)
+        select(available()).select_from(Purchase).where(Purchase.id == purchase.id)
     ).one()
 
 

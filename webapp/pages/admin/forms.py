@@ -17,7 +17,7 @@ from webapp.extensions import db
 from webapp.http.google import local_path
 from webapp.pages.admin import labels
 from webapp.pages.fragments import is_fragment
-from webapp.schemas.admin import Reason
+from webapp.schemas.admin import Reason, Refusal
 from webapp.schemas.fields import MAX_BIGINT, Body, SeenText
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -82,6 +82,19 @@ def respond(action: Callable[[], str], news: Callable[[], str] | None = None) ->
         outcome = render_template("admin/outcome.html", message=labels.DONE[done])
         return make_response(outcome + (news() if news else ""))
     return redirect(_back(done), 303)
+
+
+def decline(change: Callable[[str], bool], done: str, unread: str = "declined_closed") -> Response:
+    """Decline a request with a reason for its person, and answer with the outcome.
+
+    `change` takes the reason and returns whether the person was notified; if not, because the
+    account is closed, the message is `unread`.
+    """
+
+    def action() -> str:
+        return done if change(form(Refusal).reason) else unread
+
+    return respond(action)
 
 
 def refuse(problem: str, status: int) -> Response:

@@ -18,7 +18,6 @@ from webapp.domain.services import reconciliation, refund_requests
 from webapp.extensions import db, payment_provider, unit_of_work
 from webapp.http.access import admin, own_transactions, user
 from webapp.pages.admin import forms
-from webapp.schemas.admin import Refusal
 from webapp.schemas.fields import Body, SeenText
 
 blueprint = Blueprint("payments", __name__)
@@ -104,12 +103,9 @@ def show(order_id: str) -> str:
 @admin
 def decline_refund(order_id: str) -> Response:
     """Decline a refund request, with a reason for the buyer."""
-
-    def action() -> str:
-        form = forms.form(Refusal)
-        is_told = refund_requests.decline(
-            db.session(), admin_id=user().id, order_id=order_id, note=form.reason
-        )
-        return "refund_declined" if is_told else "declined_closed"
-
-    return forms.respond(action)
+    return forms.decline(
+        lambda reason: refund_requests.decline(
+            db.session(), admin_id=user().id, order_id=order_id, note=reason
+        ),
+        "refund_declined",
+    )

@@ -11,7 +11,6 @@ from webapp.extensions import db
 from webapp.http import bodies
 from webapp.http.access import admin, user
 from webapp.pages.admin import forms
-from webapp.schemas.admin import Refusal
 from webapp.schemas.payouts import PayoutListQuery, Settlement
 
 blueprint = Blueprint("payouts", __name__)
@@ -58,27 +57,22 @@ def settle(payout_id: int) -> Response:
 @admin
 def decline(payout_id: int) -> Response:
     """Decline a request, with a reason for the artist."""
-
-    def action() -> str:
-        form = forms.form(Refusal)
-        is_told = payouts.decline(
-            db.session(), admin_id=user().id, payout_id=payout_id, reason=form.reason
-        )
-        return "declined" if is_told else "declined_closed"
-
-    return forms.respond(action)
+    return forms.decline(
+        lambda reason: payouts.decline(
+            db.session(), admin_id=user().id, payout_id=payout_id, reason=reason
+        ),
+        "declined",
+    )
 
 
 @blueprint.post("/payouts/<id:payout_id>/return")
 @admin
 def return_paid(payout_id: int) -> Response:
     """Record that the bank returned the money of a settled request."""
-
-    def action() -> str:
-        form = forms.form(Refusal)
-        is_told = payouts.return_paid(
-            db.session(), admin_id=user().id, payout_id=payout_id, reason=form.reason
-        )
-        return "returned" if is_told else "returned_closed"
-
-    return forms.respond(action)
+    return forms.decline(
+        lambda reason: payouts.return_paid(
+            db.session(), admin_id=user().id, payout_id=payout_id, reason=reason
+        ),
+        "returned",
+        "returned_closed",
+    )

@@ -255,40 +255,29 @@ _STORED_WITH_REFUND_REQUESTS = replace(
         ),
     ),
 )
+_OF_NOVEMBER_30 = Document(
+    title=_("Privacy policy"),
+    summary=_("What this site stores about you, who sees it, and when it is deleted."),
+    sections=(
+        _WHO,
+        _STORED_TODAY,
+        _SEEN_WITH_COLLECTIONS,
+        _VERIFIED,
+        _MAILS,
+        _OTHERS_WITH_MAILS,
+        _BROWSER,
+        _DELETED,
+        _CHOICES_WITH_COLLECTIONS,
+    ),
+)
 VERSIONS: Versions = {
-    "2026-12-01": Document(
-        title=_("Privacy policy"),
-        summary=_("What this site stores about you, who sees it, and when it is deleted."),
-        sections=(
-            _WHO,
-            _STORED_WITH_REFUND_REQUESTS,
-            _SEEN_WITH_COLLECTIONS,
-            _VERIFIED,
-            _MAILS,
-            _OTHERS_WITH_MAILS,
-            _BROWSER,
-            _DELETED,
-            _CHOICES_WITH_COLLECTIONS,
-        ),
+    "2026-12-01": replace(
+        _OF_NOVEMBER_30,
+        sections=(_WHO, _STORED_WITH_REFUND_REQUESTS, *_OF_NOVEMBER_30.sections[2:]),
     ),
-    "2026-11-30": Document(
-        title=_("Privacy policy"),
-        summary=_("What this site stores about you, who sees it, and when it is deleted."),
-        sections=(
-            _WHO,
-            _STORED_TODAY,
-            _SEEN_WITH_COLLECTIONS,
-            _VERIFIED,
-            _MAILS,
-            _OTHERS_WITH_MAILS,
-            _BROWSER,
-            _DELETED,
-            _CHOICES_WITH_COLLECTIONS,
-        ),
-    ),
-    "2026-11-29": Document(
-        title=_("Privacy policy"),
-        summary=_("What this site stores about you, who sees it, and when it is deleted."),
+    "2026-11-30": _OF_NOVEMBER_30,
+    "2026-11-29": replace(
+        _OF_NOVEMBER_30,
         sections=(_WHO, _STORED, _SEEN, _VERIFIED, _OTHERS, _BROWSER, _DELETED, _CHOICES),
     ),
 }

@@ -127,10 +127,14 @@ _SETS_BY_REQUEST = replace(
         *_SETS.points[3:],
     ),
 )
+_OF_NOVEMBER_30 = Document(
+    title=_("Refund policy"),
+    summary=_("When you get tokens, credits or money back, and what you need to do for it."),
+    sections=(_PICTURES, _DELIVERED, _TOKENS, _SETS, _PAYMENTS, _DEADLINES),
+)
 VERSIONS: Versions = {
-    "2026-12-01": Document(
-        title=_("Refund policy"),
-        summary=_("When you get tokens, credits or money back, and what you need to do for it."),
+    "2026-12-01": replace(
+        _OF_NOVEMBER_30,
         sections=(
             _PICTURES,
             _DELIVERED,
@@ -140,9 +144,5 @@ VERSIONS: Versions = {
             _DEADLINES,
         ),
     ),
-    "2026-11-30": Document(
-        title=_("Refund policy"),
-        summary=_("When you get tokens, credits or money back, and what you need to do for it."),
-        sections=(_PICTURES, _DELIVERED, _TOKENS, _SETS, _PAYMENTS, _DEADLINES),
-    ),
+    "2026-11-30": _OF_NOVEMBER_30,
 }

@@ -6,8 +6,9 @@ import { Uploader } from "./uploader.js";
 const ROUNDS = 3;
 
 // `confirm()` asks the API to start the checks. `fileOf(idx)` returns the file of an artwork or null;
-// `onMissing(indexes)` receives what the server lacks at first, `onChange(idx, item)` the progress of an artwork. Resolves when the checks have started; rejects with
-// `missing`: the indexes that could not be uploaded.
+// `onMissing(indexes)` receives what the server lacks at first, `onChange(idx, item)` the progress of
+// an artwork. Resolves when the checks have started; rejects with `missing`: the indexes that could
+// not be uploaded.
 export class Undelivered extends Error {
   constructor(missing) {
     super("not all files arrived");
